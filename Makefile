@@ -18,7 +18,7 @@ CONFIGURE_ARGS ?=
 FUZZ_SECONDS ?= 10
 JOBS ?= $(shell nproc 2> /dev/null || echo 1)
 
-BUILD = $(MAKE) --no-print-directory $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(JOBS)) \
+BUILD = $(MAKE) --no-print-directory $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(JOBS)) \
 	-f $(BUILDDIR)/Makefile
 
 .PHONY: all run test unit e2e fuzz bench lint install clean distclean setup-run setup-test
@@ -71,4 +71,4 @@ clean:
 	@test ! -f $(BUILDDIR)/Makefile || $(BUILD) clean
 
 distclean:
-	rm -rf objs objs-asan objs-fuzz objs-release
+	rm -rf objs objs-asan objs-fuzz objs-release objs-lint

@@ -21,6 +21,9 @@ Q := @
 say = @printf '%-5s %s\n'
 endif
 
+# Shell words as lines; none as none.
+lines = (for word in $(1); do echo $$word; done)
+
 .PHONY: all unit unit-build e2e fuzz fuzz-build install clean
 
 all: $(OBJS)/nuncio $(MODULE_SO)
@@ -31,12 +34,12 @@ all: $(OBJS)/nuncio $(MODULE_SO)
 ALL_MODULE_FILES := $(sort $(wildcard modules/*/*/module.sh))
 KNOWN_MODULE_FILES := $(OBJS)/module-files
 
-ifneq ($(shell printf '%s\n' $(ALL_MODULE_FILES) | cmp -s - $(KNOWN_MODULE_FILES) && echo same),same)
+ifneq ($(shell $(call lines,$(ALL_MODULE_FILES)) | cmp -s - $(KNOWN_MODULE_FILES) && echo same),same)
 .PHONY: $(KNOWN_MODULE_FILES)
 endif
 
 $(KNOWN_MODULE_FILES):
-	$(Q)printf '%s\n' $(ALL_MODULE_FILES) > $@
+	$(Q)$(call lines,$(ALL_MODULE_FILES)) > $@
 
 $(OBJS)/Makefile: configure $(filter-out auto/rules.mk auto/setup auto/README,$(wildcard auto/* auto/lib/*)) \
 	$(wildcard $(MODULE_FILES)) $(KNOWN_MODULE_FILES)
@@ -159,7 +162,7 @@ $(TESTS): $(OBJS)/t/unit/%: t/unit/%.c $(ARCHIVE) $(TEST_HELP_LIB) $(OBJS)/flags
 
 unit-build: $(TESTS)
 
-unit:
+unit: $(ARCHIVE)
 ifeq ($(strip $(CHECK_LIBS)),)
 	@echo "unit tests need Check: apt-get install check (Debian), dnf install check-devel (Fedora);" \
 		"then run ./configure again" >&2
@@ -189,7 +192,7 @@ $(FUZZERS): $(OBJS)/t/fuzz/%: t/fuzz/%.c $(ARCHIVE) $(OBJS)/flags
 
 fuzz-build: $(FUZZERS)
 
-fuzz:
+fuzz: $(ARCHIVE)
 ifneq ($(FUZZ),yes)
 	@echo "$(OBJS) is not configured --with-fuzz; \"make fuzz\" at the top does all of it" >&2
 	@false

@@ -40,7 +40,7 @@ struct nc_compile_s {
      */
     uint32_t (*log_file)(nc_compile_t *cc, const char *path);
 
-    /* True when a cluster of this name is configured (references are checked after all are known). */
+    /* True when a cluster has this name (references are checked when all clusters are known). */
     bool (*has_cluster)(nc_compile_t *cc, nc_str_t name);
 
     /*

@@ -55,9 +55,9 @@ void *nc_pool_slow(nc_pool_t *pool, size_t size);
 static inline void *
 nc_pool_alloc(nc_pool_t *pool, size_t size)
 {
+#ifndef NC_DEBUG
     size_t  n = NC_ALIGN(size, 16);
 
-#ifndef NC_DEBUG
     if (NC_LIKELY(n >= size && n <= (size_t) (pool->end - pool->at))) {
         void  *p = pool->at;
 

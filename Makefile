@@ -30,7 +30,7 @@ $(BUILDDIR)/Makefile:
 	./configure --builddir=$(BUILDDIR) $(CONFIGURE_ARGS)
 
 setup-run setup-test: setup-%:
-	@auto/setup $*
+	@auto/setup $* $(BUILDDIR)
 
 run: setup-run
 	@$(MAKE) --no-print-directory all
@@ -48,7 +48,7 @@ e2e: $(BUILDDIR)/Makefile
 	@$(BUILD) e2e T=$(T)
 
 fuzz:
-	@auto/setup fuzz
+	@auto/setup fuzz objs-fuzz
 	@$(MAKE) --no-print-directory BUILDDIR=objs-fuzz \
 		CONFIGURE_ARGS="--with-fuzz --with-cc=clang" fuzz-here
 

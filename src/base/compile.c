@@ -2,8 +2,10 @@
 #include "base/compile.h"
 #include "base/slot.h"
 
-static uint32_t   private_row[1];
-uint32_t         *nc_slot_row = private_row;
+static uint32_t         private_row[1];
+static const uint32_t   private_serials[1];
+uint32_t               *nc_slot_row = private_row;
+const uint32_t         *nc_slot_serials = private_serials;
 
 
 static void

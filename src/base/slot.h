@@ -12,6 +12,19 @@
 /* This process's row: references per slot. Points at private memory until the image is mapped. */
 extern uint32_t  *nc_slot_row;
 
+/*
+ * How often each slot was given to a new object. What a process makes of an object for itself is
+ * kept under its slot together with this number; when the number has moved on, the object is gone
+ * and what was made of it can go too.
+ */
+extern const uint32_t  *nc_slot_serials;
+
+static inline uint32_t
+nc_slot_serial(uint32_t slot)
+{
+    return __atomic_load_n(&nc_slot_serials[slot], __ATOMIC_ACQUIRE);
+}
+
 /* Pins the object in `slot`; pair with nc_slot_unref. */
 static inline void
 nc_slot_ref(uint32_t slot)

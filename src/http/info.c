@@ -1,0 +1,59 @@
+/* info.c: names of response flags and protocols. */
+#include "http/info.h"
+
+static const char *const  short_names[NC_RF_COUNT] = {
+#define X(id, abbr, name)  abbr,
+    NC_RESPONSE_FLAGS(X)
+#undef X
+};
+
+static const char *const  long_names[NC_RF_COUNT] = {
+#define X(id, abbr, name)  name,
+    NC_RESPONSE_FLAGS(X)
+#undef X
+};
+
+
+static void
+print(uint32_t flags, const char *const *names, nc_sb_t *out)
+{
+    bool  first = true;
+
+    if (flags == 0) {
+        nc_sb_char(out, '-');
+        return;
+    }
+
+    for (unsigned i = 0; i < NC_RF_COUNT; i++) {
+        if (flags & NC_BIT(i)) {
+            if (!first) {
+                nc_sb_char(out, ',');
+            }
+            nc_sb_c_add(out, names[i]);
+            first = false;
+        }
+    }
+}
+
+
+void
+nc_response_flags_print(uint32_t flags, nc_sb_t *out)
+{
+    print(flags, short_names, out);
+}
+
+
+void
+nc_response_flags_print_long(uint32_t flags, nc_sb_t *out)
+{
+    print(flags, long_names, out);
+}
+
+
+const char *
+nc_protocol_str(nc_protocol_t p)
+{
+    static const char *const  names[] = { "-", "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3" };
+
+    return p < NC_COUNTOF(names) ? names[p] : "-";
+}

@@ -21,7 +21,7 @@ typedef struct nc_image_object_s  nc_image_object_t;
 /* An object under construction or published; lives on the helper's heap, its memory in the image. */
 struct nc_image_object_s {
     nc_pool_t   pool;                           /* what is compiled goes here */
-    uint32_t    slot;                           /* 0 when the image is full: seal will fail */
+    uint32_t    slot;                           /* 0: no slot was left, seal will fail */
     char       *kind;                           /* "cluster", "listener", ... ; ours */
     char       *name;                           /* ours */
     void       *data;                           /* the owner's, for on_free */
@@ -32,8 +32,6 @@ struct nc_image_object_s {
      * functions.
      */
     void      (*on_free)(nc_image_object_t *obj);
-
-    struct nc_image_hidden_s  *hidden;          /* image.c's own */
 };
 
 typedef struct {
@@ -93,7 +91,7 @@ void nc_image_seen(uint64_t seq);
 
 /*
  * Helper: begins an object. Never NULL. When the image is full the object is made on the heap and
- * nc_image_object_seal says so. Not NUL-checked: `kind` and `name` are for logs and statistics.
+ * nc_image_object_seal says so. `kind` and `name` are copied; they are for logs.
  */
 nc_image_object_t *nc_image_object_begin(const char *kind, const char *name);
 

@@ -28,7 +28,7 @@ nc_rc_t nc_shm_create(nc_shm_t *shm, const char *name, size_t size, size_t min_s
 /* Unmaps and closes. Fine on a zeroed nc_shm_t and on one destroyed before. */
 void nc_shm_destroy(nc_shm_t *shm);
 
-/* Closes the descriptor only: for children that neither punch nor ask for what is resident. */
+/* Closes the descriptor only: for children that do not ask for what is resident. */
 void nc_shm_drop_fd(nc_shm_t *shm);
 
 /* Changes what this process may do in [at, at + len), whole pages. NC_ERROR with errno. */

@@ -1,0 +1,22 @@
+/*
+ * root.h: the root of the configuration image: what a worker reaches everything else from. Each
+ * publication has a new one; see config/image.h for how long it lives.
+ */
+#ifndef NC_CONFIG_ROOT_H
+#define NC_CONFIG_ROOT_H
+
+#include "net/listener.h"
+#include "upstream/cluster.h"
+
+typedef struct nc_root_s {
+    uint64_t                          generation;   /* of the config log */
+    const nc_listener_conf_t *const  *listeners;    /* in order of configuration */
+    uint32_t                          n_listeners;
+    nc_cluster_table_t                clusters;
+    nc_str_t                          node_id;
+    nc_str_t                          node_cluster;
+    bool                              draining;     /* /healthcheck/fail or /drain_listeners */
+    uint64_t                          log_flush_ms; /* --file-flush-interval-msec */
+} nc_root_t;
+
+#endif

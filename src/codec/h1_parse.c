@@ -1,0 +1,703 @@
+/*
+ * h1_parse.c: heads of HTTP/1 messages. One pass: a line is scanned, checked and entered at once.
+ *
+ * A head normally comes whole. When it does not, the parser keeps the place of the line that is
+ * not whole, and after that looks at new bytes only for the end of that line; so no line is scanned
+ * more than twice. Entries that point into bytes that moved meanwhile are moved along.
+ *
+ *      BLANK ──► START ──► FIELDS ──► (done)          empty lines, start line, field lines
+ */
+#include "codec/h1_priv.h"
+
+#define MAX_BLANK       2u                      /* empty lines before a request */
+#define MAX_TOKENS      9u                      /* in Connection, as Envoy has it */
+#define MAX_TE          255u                    /* bytes, as Envoy has it */
+
+enum {
+    STATE_BLANK,
+    STATE_START,
+    STATE_FIELDS
+};
+
+/* What is to be done for a field beyond entering it. */
+enum {
+    DO_NOTHING,
+    DO_HOST,
+    DO_CONNECTION,
+    DO_DROP,
+    DO_CODING,
+    DO_TE,
+    DO_LENGTH,
+    DO_EXPECT
+};
+
+static const uint8_t  field_work[NC_H_MAX] = {
+    [NC_H_HOST]              = DO_HOST,
+    [NC_H_CONNECTION]        = DO_CONNECTION,
+    [NC_H_KEEP_ALIVE]        = DO_DROP,
+    [NC_H_PROXY_CONNECTION]  = DO_DROP,
+    [NC_H_HTTP2_SETTINGS]    = DO_DROP,
+    [NC_H_TRANSFER_ENCODING] = DO_CODING,
+    [NC_H_TE]                = DO_TE,
+    [NC_H_CONTENT_LENGTH]    = DO_LENGTH,
+    [NC_H_EXPECT]            = DO_EXPECT
+};
+
+nc_rc_t
+nc_h1_parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *error)
+{
+    char  *line = *at, *p, *value, *last;
+
+    if (line == end) {
+        return NC_AGAIN;
+    }
+
+    field->underscore = false;
+    p = nc_scan_name(line, end, &field->underscore);
+
+    if (p == end) {
+        return NC_AGAIN;
+    }
+
+    if (NC_UNLIKELY(p == line || *p != ':')) {
+        if (p == line && *p == '\r') {
+            if (p + 1 == end) {
+                return NC_AGAIN;
+            }
+
+            *at = p + 2;
+            *error = NC_H1_ERR_LINE_END;
+
+            return p[1] == '\n' ? NC_DECLINED : NC_ERROR;
+        }
+
+        *error = p == line && (*p == ' ' || *p == '\t') ? NC_H1_ERR_FOLDED
+               : p == line && *p == '\n' ? NC_H1_ERR_LINE_END
+               : NC_H1_ERR_HEADER_NAME;
+
+        return NC_ERROR;
+    }
+
+    field->name = nc_str(line, (size_t) (p - line));
+    field->id = nc_header_id_fast(line, field->name.len);
+
+    for (value = p + 1; value < end && (*value == ' ' || *value == '\t'); value++) { /* void */ }
+
+    p = nc_scan_value(value, end);
+
+    if (p == end) {
+        return NC_AGAIN;
+    }
+
+    if (NC_UNLIKELY(*p != '\r')) {
+        *error = *p == '\n' ? NC_H1_ERR_LINE_END : NC_H1_ERR_HEADER_VALUE;
+        return NC_ERROR;
+    }
+
+    if (p + 1 == end) {
+        return NC_AGAIN;
+    }
+
+    if (NC_UNLIKELY(p[1] != '\n')) {
+        *error = NC_H1_ERR_LINE_END;
+        return NC_ERROR;
+    }
+
+    for (last = p; last > value && (last[-1] == ' ' || last[-1] == '\t'); last--) { /* void */ }
+
+    field->value = nc_str(value, (size_t) (last - value));
+    *at = p + 2;
+
+    return NC_OK;
+}
+
+
+/* Fields whose removal by nomination would hide where a request comes from, or its framing. */
+static bool
+may_nominate(nc_str_t token)
+{
+    static const nc_header_id_t  never[] = {
+        NC_H_HOST, NC_H_CONTENT_LENGTH, NC_H_TRANSFER_ENCODING, NC_H_X_FORWARDED_FOR,
+        NC_H_X_FORWARDED_HOST, NC_H_X_FORWARDED_PROTO
+    };
+
+    for (size_t i = 0; i < NC_COUNTOF(never); i++) {
+        if (nc_str_caseeq(token, nc_header_names[never[i]])) {
+            return false;
+        }
+    }
+
+    return nc_header_name_valid(token);
+}
+
+
+static nc_rc_t
+on_connection(nc_h1_work_t *w, const nc_h1_field_t *f)
+{
+    nc_str_t  rest = f->value, token;
+    bool      nominates = false;
+
+    while (nc_str_split(&rest, ',', &token)) {
+        token = nc_str_trim(token);
+
+        if (token.len == 0) {
+            continue;
+        }
+
+        if (++w->p->n_tokens > MAX_TOKENS) {
+            return nc_h1_fail(w, NC_H1_ERR_CONNECTION);
+        }
+
+        if (nc_str_caseeq(token, NC_STR("keep-alive"))) {
+            w->p->marks |= NC_H1_MARK_KEEP_ALIVE;
+
+        } else if (nc_str_caseeq(token, NC_STR("close"))) {
+            w->p->marks |= NC_H1_MARK_CLOSE;
+
+        } else if (nc_str_caseeq(token, NC_STR("upgrade"))) {
+            w->p->marks |= NC_H1_MARK_UPGRADE;
+
+        } else if (!may_nominate(token)) {
+            return nc_h1_fail(w, NC_H1_ERR_CONNECTION);
+
+        } else {
+            nominates = true;
+        }
+    }
+
+    if (nominates) {
+        w->p->marks |= NC_H1_MARK_NOMINATED;
+        nc_headers_push(w->out, f->id, nc_header_names[f->id], f->value);
+    }
+
+    return NC_OK;
+}
+
+
+/* Transfer-Encoding: exactly one "chunked" in the whole message; RFC 9112 section 6.1. */
+static nc_rc_t
+on_coding(nc_h1_work_t *w, nc_str_t value)
+{
+    nc_str_t  coding, name;
+    bool      other = false, chunked = false;
+
+    if (w->p->marks & NC_H1_MARK_CODING) {
+        return nc_h1_fail(w, NC_H1_ERR_CODING_MALFORMED);
+    }
+
+    w->p->marks |= NC_H1_MARK_CODING;
+
+    if (NC_LIKELY(nc_str_caseeq(value, NC_STR("chunked")))) {
+        w->head->chunked = true;
+        return NC_OK;
+    }
+
+    while (nc_str_split(&value, ',', &coding)) {
+        coding = nc_str_trim(coding);
+        nc_str_split(&coding, ';', &name);
+        name = nc_str_trim(name);
+
+        if (chunked || !nc_header_name_valid(name)) {
+            return nc_h1_fail(w, NC_H1_ERR_CODING_MALFORMED);
+        }
+
+        chunked = nc_str_caseeq(name, NC_STR("chunked"));
+        other |= !chunked || coding.len > 0;
+    }
+
+    return nc_h1_fail(w, other ? NC_H1_ERR_CODING : NC_H1_ERR_CODING_MALFORMED);
+}
+
+
+static nc_rc_t
+on_host(nc_h1_work_t *w, const nc_h1_field_t *f)
+{
+    nc_h1_parser_t  *p = w->p;
+
+    if (p->marks & NC_H1_MARK_RESPONSE) {
+        nc_headers_push(w->out, f->id, nc_header_names[f->id], f->value);
+        return NC_OK;
+    }
+
+    if (p->marks & NC_H1_MARK_HOST) {
+        return nc_h1_fail(w, NC_H1_ERR_HOST);
+    }
+
+    p->marks |= NC_H1_MARK_HOST;
+
+    if (f->value.len == 0 && !(p->marks & NC_H1_MARK_TARGET)) {
+        return nc_h1_fail(w, NC_H1_ERR_HOST_MISSING);
+    }
+
+    if (f->value.len > 0 && !nc_h1_authority_valid(f->value, false)) {
+        return nc_h1_fail(w, NC_H1_ERR_HOST);
+    }
+
+    if (!(p->marks & NC_H1_MARK_TARGET)) {
+        nc_headers_push(w->out, NC_H_AUTHORITY, nc_header_names[NC_H_AUTHORITY], f->value);
+    }
+
+    return NC_OK;
+}
+
+
+static nc_rc_t
+on_length(nc_h1_work_t *w, const nc_h1_field_t *f)
+{
+    if (w->head->has_length) {
+        return nc_h1_fail(w, NC_H1_ERR_LENGTHS);
+    }
+
+    if (nc_str_to_u64(f->value, INT64_MAX, &w->head->content_length)) {
+        return nc_h1_fail(w, NC_H1_ERR_LENGTH);
+    }
+
+    w->head->has_length = true;
+    nc_headers_push(w->out, f->id, nc_header_names[f->id], f->value);
+
+    return NC_OK;
+}
+
+
+/* Fields that the codec itself acts on. */
+static nc_rc_t
+on_special(nc_h1_work_t *w, const nc_h1_field_t *f)
+{
+    switch (field_work[f->id]) {
+
+    case DO_HOST:
+        return on_host(w, f);
+
+    case DO_CONNECTION:
+        return on_connection(w, f);
+
+    case DO_CODING:
+        return on_coding(w, f->value);
+
+    case DO_LENGTH:
+        return on_length(w, f);
+
+    case DO_TE:
+        if (f->value.len > MAX_TE) {
+            return nc_h1_fail(w, NC_H1_ERR_CONNECTION);
+        }
+
+        if (!w->head->te_trailers && nc_header_has_token(f->value, NC_STR("trailers"))) {
+            w->head->te_trailers = true;
+            nc_headers_push(w->out, f->id, nc_header_names[f->id], NC_STR("trailers"));
+        }
+
+        return NC_OK;
+
+    case DO_EXPECT:
+        w->head->expect_continue |= nc_str_caseeq(f->value, NC_STR("100-continue"));
+        nc_headers_push(w->out, f->id, nc_header_names[f->id], f->value);
+
+        return NC_OK;
+
+    default:                                    /* DO_DROP */
+        return NC_OK;
+    }
+}
+
+
+static nc_rc_t
+fields(nc_h1_work_t *w)
+{
+    nc_h1_parser_t  *p = w->p;
+    uint32_t         max = nc_h1_max_headers(w->options);
+    nc_h1_field_t    f;
+    nc_rc_t          rc;
+
+    for (;;) {
+        rc = nc_h1_parse_field(&w->at, w->end, &f, &w->head->error);
+
+        if (rc) {
+            return rc == NC_DECLINED ? NC_OK : rc;
+        }
+
+        if (NC_UNLIKELY(++p->n_fields > max)) {
+            return nc_h1_fail(w, NC_H1_ERR_TOO_MANY);
+        }
+
+        if (NC_UNLIKELY(f.underscore) && w->options->underscores != NC_H1_UNDERSCORES_ALLOW) {
+            if (w->options->underscores == NC_H1_UNDERSCORES_REJECT) {
+                return nc_h1_fail(w, NC_H1_ERR_UNDERSCORE);
+            }
+
+            w->head->n_dropped++;
+
+        } else if (NC_UNLIKELY(field_work[f.id] != DO_NOTHING)) {
+            rc = on_special(w, &f);
+
+            if (rc) {
+                return rc;
+            }
+
+        } else {
+            nc_headers_push(w->out, f.id, f.name, f.value);
+        }
+    }
+}
+
+
+/* Takes out what Connection nominates, and Connection itself. */
+static void
+drop_nominated(nc_h1_work_t *w)
+{
+    nc_headers_t  *out = w->out;
+    nc_str_t       name = nc_header_names[NC_H_CONNECTION], rest, token;
+    nc_header_t   *e;
+    uint32_t       at = 0;
+
+    while ((e = nc_headers_find(out, name, &at)) != NULL) {
+        rest = e->value;
+
+        while (nc_str_split(&rest, ',', &token)) {
+            token = nc_str_trim(token);
+
+            if (nc_str_caseeq(token, nc_header_names[NC_H_TE])) {
+                continue;                       /* reduced to "trailers" already */
+            }
+
+            nc_headers_each(out, it) {
+                if (nc_str_caseeq(it->name, token) && it->id != NC_H_CONNECTION
+                    && it->id != NC_H_UPGRADE)
+                {
+                    nc_headers_del_at(out, it);
+                }
+            }
+        }
+    }
+
+    nc_headers_del_id(out, NC_H_CONNECTION);
+}
+
+
+/* What holds for both directions once all fields are there. */
+static nc_rc_t
+finish(nc_h1_work_t *w)
+{
+    nc_h1_head_t    *head = w->head;
+    unsigned         marks = w->p->marks;
+    nc_headers_t    *out = w->out;
+
+    head->keep_alive = head->version == 11 ? !(marks & NC_H1_MARK_CLOSE)
+                                           : (marks & (NC_H1_MARK_CLOSE | NC_H1_MARK_KEEP_ALIVE))
+                                             == NC_H1_MARK_KEEP_ALIVE;
+
+    if (NC_UNLIKELY(marks & NC_H1_MARK_NOMINATED)) {
+        drop_nominated(w);
+    }
+
+    if (marks & NC_H1_MARK_CODING) {
+        if (head->version == 10) {
+            return nc_h1_fail(w, NC_H1_ERR_CODING_NOT_ALLOWED);
+        }
+
+        if (head->has_length) {
+            if (!w->options->allow_chunked_length) {
+                return nc_h1_fail(w, NC_H1_ERR_LENGTH_AND_CODING);
+            }
+
+            head->has_length = false;
+            head->content_length = 0;
+            head->keep_alive = false;           /* RFC 9112 section 6.1 */
+            nc_headers_del_id(out, NC_H_CONTENT_LENGTH);
+        }
+    }
+
+    head->body = head->chunked ? NC_H1_BODY_CHUNKED
+               : head->content_length > 0 ? NC_H1_BODY_LENGTH
+               : NC_H1_BODY_NONE;
+
+    return NC_OK;
+}
+
+
+/* Decides on an upgrade and cleans up after one that is none. */
+static void
+finish_upgrade(nc_h1_work_t *w, bool possible)
+{
+    nc_headers_t  *out = w->out;
+
+    if (NC_LIKELY(out->first[NC_H_UPGRADE] == 0)) {
+        return;
+    }
+
+    if (possible && (w->p->marks & NC_H1_MARK_UPGRADE) && w->head->version == 11
+        && w->head->body == NC_H1_BODY_NONE
+        && !nc_header_has_token(nc_headers_value(out, NC_H_UPGRADE), NC_STR("h2c")))
+    {
+        w->head->upgrade = true;
+        nc_headers_add_id(out, NC_H_CONNECTION, NC_STR("upgrade"));
+        return;
+    }
+
+    nc_headers_del_id(out, NC_H_UPGRADE);
+}
+
+
+static nc_rc_t
+finish_request(nc_h1_work_t *w)
+{
+    nc_h1_head_t  *head = w->head;
+    nc_headers_t  *out = w->out;
+    nc_rc_t        rc = finish(w);
+
+    if (rc) {
+        return rc;
+    }
+
+    if (NC_UNLIKELY(head->version == 10 && !w->options->accept_http_10)) {
+        return nc_h1_fail(w, NC_H1_ERR_LOW_VERSION);
+    }
+
+    if (NC_UNLIKELY(!(w->p->marks & NC_H1_MARK_HOST))) {
+        if (head->version == 11) {
+            return nc_h1_fail(w, NC_H1_ERR_HOST_MISSING);
+        }
+
+        if (!(w->p->marks & NC_H1_MARK_TARGET)) {
+            if (w->options->default_host.len == 0) {
+                return nc_h1_fail(w, NC_H1_ERR_HOST_MISSING);
+            }
+
+            nc_headers_add_id(out, NC_H_AUTHORITY, w->options->default_host);
+        }
+    }
+
+    if (NC_UNLIKELY(head->is_connect)) {
+        if (head->chunked) {
+            return nc_h1_fail(w, NC_H1_ERR_CODING);
+        }
+
+        if (head->body != NC_H1_BODY_NONE) {
+            return nc_h1_fail(w, NC_H1_ERR_CONNECT_BODY);
+        }
+
+        head->body = NC_H1_BODY_CLOSE;
+        nc_headers_del_id(out, NC_H_CONTENT_LENGTH);
+    }
+
+    finish_upgrade(w, true);
+
+    return NC_OK;
+}
+
+
+/* The body of a response, RFC 9112 section 6.3. */
+static nc_rc_t
+finish_response(nc_h1_work_t *w, nc_h1_for_t answers)
+{
+    nc_h1_head_t  *head = w->head;
+    unsigned       status = head->status;
+    nc_rc_t        rc = finish(w);
+
+    if (rc) {
+        return rc;
+    }
+
+    if (NC_UNLIKELY(status < 200 || status == 204)) {
+        if (head->chunked) {
+            return nc_h1_fail(w, NC_H1_ERR_CODING_NOT_ALLOWED);
+        }
+
+        if (head->content_length > 0) {
+            return nc_h1_fail(w, NC_H1_ERR_LENGTH_NOT_ALLOWED);
+        }
+
+        head->has_length = false;
+        nc_headers_del_id(w->out, NC_H_CONTENT_LENGTH);
+        finish_upgrade(w, status == 101);
+        head->body = head->upgrade ? NC_H1_BODY_CLOSE : NC_H1_BODY_NONE;
+
+        return NC_OK;
+    }
+
+    finish_upgrade(w, false);
+
+    if (answers == NC_H1_FOR_CONNECT && status < 300) {
+        if (head->chunked) {
+            return nc_h1_fail(w, NC_H1_ERR_CODING_MALFORMED);
+        }
+
+        head->body = NC_H1_BODY_CLOSE;
+        nc_headers_del_id(w->out, NC_H_CONTENT_LENGTH);
+
+    } else if (answers == NC_H1_FOR_HEAD || status == 304) {
+        head->body = NC_H1_BODY_NONE;
+
+    } else if (!head->chunked && !head->has_length) {
+        head->body = NC_H1_BODY_CLOSE;
+    }
+
+    if (head->body == NC_H1_BODY_CLOSE) {
+        head->keep_alive = false;
+    }
+
+    return NC_OK;
+}
+
+
+/* The bytes moved since the last call: moves all that points into them along. */
+static void
+rebase(nc_h1_work_t *w, char *data)
+{
+    uintptr_t  from = (uintptr_t) w->p->base;
+    size_t     len = w->p->seen;
+
+#define MOVE(s)  \
+    if ((uintptr_t) (s).data - from < len) { (s).data = data + ((uintptr_t) (s).data - from); }
+
+    for (uint32_t i = 0; i < w->out->n; i++) {
+        MOVE(w->out->items[i].name);
+        MOVE(w->out->items[i].value);
+    }
+
+    MOVE(w->head->method);
+    MOVE(w->head->scheme);
+
+#undef MOVE
+}
+
+
+/* Goes on with a head that was not whole; NC_AGAIN: the line at hand still is not. */
+static nc_rc_t
+resume(nc_h1_work_t *w, char *data)
+{
+    nc_h1_parser_t  *p = w->p;
+    size_t           len = (size_t) (w->end - data);
+
+    if (p->base != data) {
+        rebase(w, data);
+        p->base = data;
+    }
+
+    w->at = data + p->pos;
+
+    if (len <= p->seen || memchr(data + p->seen, '\n', len - p->seen) == NULL) {
+        p->seen = NC_MAX(len, p->seen);
+        return NC_AGAIN;
+    }
+
+    return NC_OK;
+}
+
+
+/* Empty lines before a request, RFC 9112 section 2.2. */
+static nc_rc_t
+skip_blank(nc_h1_work_t *w)
+{
+    while (w->at < w->end && *w->at == '\r' && w->p->n_fields < MAX_BLANK) {
+        nc_rc_t  rc = nc_h1_line_end(w, w->at);
+
+        if (rc) {
+            return rc;
+        }
+
+        w->p->n_fields++;
+    }
+
+    if (w->at == w->end) {
+        return NC_AGAIN;
+    }
+
+    w->p->n_fields = 0;
+    w->p->state = STATE_START;
+
+    return NC_OK;
+}
+
+
+/* Start line and fields, as far as the bytes go. */
+static nc_rc_t
+parse_lines(nc_h1_work_t *w, char *data)
+{
+    nc_h1_parser_t  *p = w->p;
+    nc_rc_t          rc = NC_OK;
+
+    if (p->state == STATE_BLANK) {
+        rc = skip_blank(w);
+    }
+
+    if (rc == NC_OK && p->state == STATE_START) {
+        rc = p->marks & NC_H1_MARK_RESPONSE ? nc_h1_status_line(w) : nc_h1_request_line(w);
+
+        if (rc == NC_OK) {
+            p->state = STATE_FIELDS;
+        }
+    }
+
+    if (rc == NC_OK) {
+        rc = fields(w);
+    }
+
+    if (rc == NC_AGAIN) {
+        p->pos = (size_t) (w->at - data);
+        p->seen = (size_t) (w->end - data);
+    }
+
+    return rc;
+}
+
+
+static nc_rc_t
+parse(nc_h1_work_t *w, char *data, size_t len, size_t *consumed)
+{
+    nc_h1_parser_t  *p = w->p;
+    size_t           max = nc_h1_max_bytes(w->options);
+    nc_rc_t          rc = NC_OK;
+
+    w->end = data + NC_MIN(len, max);
+    w->at = data;
+
+    if (NC_UNLIKELY(p->base != NULL)) {
+        rc = resume(w, data);
+
+    } else {
+        memset(w->head, 0, sizeof(*w->head));
+        p->base = data;
+    }
+
+    if (rc == NC_OK) {
+        rc = parse_lines(w, data);
+    }
+
+    if (rc == NC_AGAIN && len >= max) {
+        return nc_h1_fail(w, NC_H1_ERR_TOO_LARGE);
+    }
+
+    *consumed = rc == NC_OK ? (size_t) (w->at - data) : 0;
+
+    return rc;
+}
+
+
+nc_rc_t
+nc_h1_parse_request(nc_h1_parser_t *p, const nc_h1_options_t *options, char *data, size_t len,
+    nc_headers_t *out, nc_h1_head_t *head, size_t *consumed)
+{
+    nc_h1_work_t   w = { .p = p, .options = options, .out = out, .head = head };
+    nc_rc_t  rc = parse(&w, data, len, consumed);
+
+    return rc == NC_OK ? finish_request(&w) : rc;
+}
+
+
+nc_rc_t
+nc_h1_parse_response(nc_h1_parser_t *p, const nc_h1_options_t *options, nc_h1_for_t answers,
+    char *data, size_t len, nc_headers_t *out, nc_h1_head_t *head, size_t *consumed)
+{
+    nc_h1_work_t   w = { .p = p, .options = options, .out = out, .head = head };
+    nc_rc_t  rc;
+
+    if (p->base == NULL) {
+        p->state = STATE_START;
+        p->marks = NC_H1_MARK_RESPONSE;
+    }
+
+    rc = parse(&w, data, len, consumed);
+
+    return rc == NC_OK ? finish_response(&w, answers) : rc;
+}

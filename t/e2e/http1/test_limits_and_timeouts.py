@@ -1,4 +1,5 @@
 """Limits on heads and connections, and every timeout of listener, stream, route and upstream."""
+import socket
 import threading
 import time
 
@@ -192,7 +193,6 @@ def test_an_upstream_connection_serves_at_most_the_requests_it_may(nuncio, upstr
 
 def test_a_connect_that_takes_too_long_gives_503_and_uf(nuncio):
     """The listen queue of the upstream is full, so that a connect hangs."""
-    import socket
     full = socket.socket()
     full.bind(("127.0.0.1", 0))
     full.listen(0)

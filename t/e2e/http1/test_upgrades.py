@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from lib import http1
+from lib import conf, http1, proc
 from lib.client import request
 from lib.upstream import head
 from lib.wait import DEADLINE
@@ -101,7 +101,6 @@ def test_an_upgrade_that_is_not_configured_gets_403(proxied, upstream):
 
 
 def test_an_upgrade_can_be_allowed_for_one_route(proxied, upstream):
-    from lib import conf
     n = proxied(routes=[conf.route("/ws", upgrade_configs=[{"upgrade_type": "websocket"}]),
                         conf.route("/")])
     upstream.handler = lambda c, r: (c.send(SWITCH), c.wait_peer_close())
@@ -112,7 +111,6 @@ def test_an_upgrade_can_be_allowed_for_one_route(proxied, upstream):
 
 
 def test_an_upgrade_can_be_forbidden_for_one_route(proxied, upstream):
-    from lib import conf
     n = proxied(**WS, routes=[
         conf.route("/no", upgrade_configs=[{"upgrade_type": "websocket", "enabled": False}]),
         conf.route("/")])
@@ -130,7 +128,6 @@ def test_another_protocol_can_be_upgraded_to(proxied, upstream):
 
 
 def test_an_upgrade_outlives_the_route_timeout_once_it_is_there(proxied, upstream):
-    from lib import conf
     n = proxied(**WS, routes=[conf.route("/", timeout="0.3s")])
     upstream.handler = echo
     with n.connect() as c:
@@ -173,7 +170,6 @@ def test_a_connection_after_a_declined_upgrade_is_not_upgraded(proxied, upstream
 
 
 def test_a_hundred_megabytes_flow_through_an_upgrade_without_growth(proxied, upstream):
-    from lib import proc
     n = proxied(**WS)
     total = 100 << 20
 

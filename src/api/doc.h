@@ -25,10 +25,10 @@ typedef enum {
 } nc_doc_format_t;
 
 #define NC_DOC_MAX_BYTES    (256u << 20)        /* of one text */
-#define NC_DOC_MAX_DEPTH    100u                /* of nested lists, mappings and messages */
+#define NC_DOC_MAX_DEPTH    200u                /* of nested lists, mappings and messages */
 
 /* What is not an error but asked for: bits of nc_doc_create's flags. */
-#define NC_DOC_ALLOW_UNKNOWN    NC_BIT(0)       /* unknown fields and types become warnings */
+#define NC_DOC_ALLOW_UNKNOWN    NC_BIT(0)       /* unknown fields are warned of and dropped */
 
 /* An empty document whose root is a message of `type`. Release with nc_doc_destroy. */
 nc_doc_t *nc_doc_create(const ProtobufCMessageDescriptor *type, unsigned flags);
@@ -62,6 +62,7 @@ typedef struct {
  * Where field `field` of `message` was written ("" for the message itself; a path such as
  * "header.key" or "clusters[1].name" reaches below it). A field that is not there is placed at the
  * nearest part that is. `doc` may be NULL and `message` unknown to it: then only the path is set.
+ * place->path is valid until the next call.
  */
 void nc_doc_locate(const nc_doc_t *doc, const ProtobufCMessage *message, const char *field,
     nc_doc_place_t *place);

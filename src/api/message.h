@@ -16,16 +16,13 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#define NC_MESSAGE_MAX_DEPTH    100u            /* nested messages, as protobuf's own limit */
+#define NC_MESSAGE_MAX_DEPTH    256u            /* nested messages in packed bytes */
 
 /* The type of this full name ("envoy.config.cluster.v3.Cluster"), or NULL. */
 const ProtobufCMessageDescriptor *nc_message_type(nc_str_t name);
 
 /* The type named by a type URL (what follows the last '/'), or NULL. */
 const ProtobufCMessageDescriptor *nc_message_type_of_url(const char *url);
-
-/* All types of the schema in order of their names; *n is how many. */
-const ProtobufCMessageDescriptor *const *nc_message_types(size_t *n);
 
 /* An empty message of `type`. */
 ProtobufCMessage *nc_message_new(nc_pool_t *pool, const ProtobufCMessageDescriptor *type);
@@ -43,7 +40,10 @@ nc_str_t nc_message_pack(nc_pool_t *pool, ProtobufCMessage *message);
 /* A copy that shares nothing with `message`. */
 ProtobufCMessage *nc_message_clone(nc_pool_t *pool, const ProtobufCMessage *message);
 
-/* Merges `from` into `to` (same type) as protobuf does; `to` may share memory with `from` then. */
+/*
+ * Merges `from` into `to` (same type): what is set in `from` replaces scalars, is appended to lists,
+ * replaces map entries of the same key, is merged into messages. What `to` gets is copied.
+ */
 void nc_message_merge(nc_pool_t *pool, ProtobufCMessage *to, const ProtobufCMessage *from);
 
 /* Equality by canonical bytes; the order of map entries does not count. */

@@ -1,0 +1,171 @@
+/* explain.c: what to say of names that are not in the schema: Envoy has them, or a near miss. */
+#include "api/doc_priv.h"
+
+#include "api/schema.h"
+
+#define MAX_LISTED  12
+
+/* lowerCamelCase to snake_case; others are left as they are. */
+static nc_str_t
+snake(nc_str_t key, char *buf, size_t cap)
+{
+    nc_sb_t  sb;
+
+    nc_sb_fixed(&sb, buf, cap);
+
+    for (size_t i = 0; i < key.len; i++) {
+        char  c = key.data[i];
+
+        if (c >= 'A' && c <= 'Z' && i > 0) {
+            nc_sb_char(&sb, '_');
+        }
+        nc_sb_char(&sb, nc_lower(c));
+    }
+
+    return nc_sb_str(&sb);
+}
+
+/* Keeps the best of the candidates for `name`. */
+typedef struct {
+    nc_str_t     name;
+    const char  *best;
+    unsigned     distance;
+} search_t;
+
+static void
+consider(search_t *s, const char *candidate)
+{
+    unsigned  distance = nc_str_distance(s->name, nc_str_c(candidate), s->distance);
+
+    if (distance < s->distance) {
+        s->best = candidate;
+        s->distance = distance;
+    }
+}
+
+/* Only what is near: at most every third character may differ, and never more than three. */
+static search_t
+search_start(nc_str_t name)
+{
+    size_t  limit = name.len / 3;
+
+    return (search_t) { .name = name, .distance = (unsigned) NC_MIN(limit, 3) + 1 };
+}
+
+static const char *
+format(nc_pool_t *pool, const char *fmt, ...) NC_PRINTF(2, 3);
+
+static const char *
+format(nc_pool_t *pool, const char *fmt, ...)
+{
+    nc_sb_t      sb;
+    va_list      args;
+    const char  *text;
+
+    nc_sb_init(&sb);
+    va_start(args, fmt);
+    nc_sb_vprintf(&sb, fmt, args);
+    va_end(args);
+    text = nc_pool_strdup(pool, nc_sb_c(&sb));
+    nc_sb_fini(&sb);
+
+    return text;
+}
+
+const char *
+nc_explain_field(nc_pool_t *pool, const ProtobufCMessageDescriptor *type, nc_str_t key)
+{
+    char      buf[128];
+    nc_str_t  name = snake(key, buf, sizeof(buf));
+    search_t  s;
+
+    if (nc_envoy_has(nc_str_c(type->name), name) || nc_envoy_has(nc_str_c(type->name), key)) {
+        return "exists in Envoy, not in this version of Nuncio";
+    }
+
+    if (nc_str_eq(key, NC_STR("<<"))) {
+        return "merge keys are not supported; use an alias for the whole value";
+    }
+
+    s = search_start(name);
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        consider(&s, type->fields[i].name);
+    }
+
+    if (s.best != NULL) {
+        return format(pool, "no such field in %s; did you mean '%s'?", type->name, s.best);
+    }
+
+    return format(pool, "no such field in %s", type->name);
+}
+
+const char *
+nc_explain_value(nc_pool_t *pool, const ProtobufCEnumDescriptor *type, nc_str_t name)
+{
+    char         buf[128];
+    nc_sb_t      sb;
+    search_t     s;
+    const char  *text;
+
+    /* Names of values are capitals; a file may have written them otherwise. */
+    nc_sb_fixed(&sb, buf, sizeof(buf));
+    for (size_t i = 0; i < name.len; i++) {
+        char  c = name.data[i];
+
+        nc_sb_char(&sb, c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c);
+    }
+    name = nc_sb_str(&sb);
+
+    if (nc_envoy_has(nc_str_c(type->name), name)) {
+        return format(pool, "'" NC_STR_FMT "' exists in Envoy, not in this version of Nuncio",
+            NC_STR_ARG(name));
+    }
+
+    s = search_start(name);
+    for (unsigned i = 0; i < type->n_value_names; i++) {
+        consider(&s, type->values_by_name[i].name);
+    }
+
+    if (s.best != NULL) {
+        return format(pool, "no such value '" NC_STR_FMT "'; did you mean '%s'?", NC_STR_ARG(name),
+            s.best);
+    }
+
+    if (type->n_values > MAX_LISTED) {
+        return format(pool, "no such value '" NC_STR_FMT "' in %s", NC_STR_ARG(name), type->name);
+    }
+
+    nc_sb_init(&sb);
+    nc_sb_printf(&sb, "no such value '" NC_STR_FMT "'; expected ", NC_STR_ARG(name));
+    for (unsigned i = 0; i < type->n_values; i++) {
+        nc_sb_c_add(&sb, i == 0 ? "" : i + 1 == type->n_values ? " or " : ", ");
+        nc_sb_c_add(&sb, type->values[i].name);
+    }
+    text = nc_pool_strdup(pool, nc_sb_c(&sb));
+    nc_sb_fini(&sb);
+
+    return text;
+}
+
+const char *
+nc_explain_type(nc_pool_t *pool, nc_str_t name)
+{
+    search_t  s;
+
+    if (nc_envoy_find(name) != NULL) {
+        return format(pool, NC_STR_FMT " exists in Envoy, not in this version of Nuncio",
+            NC_STR_ARG(name));
+    }
+
+    s = search_start(name);
+    for (size_t i = 0; i < nc_schema_n; i++) {
+        consider(&s, nc_schema[i].type->name);
+    }
+
+    if (s.best != NULL) {
+        return format(pool, "no such type '%.*s'; did you mean '%s'?",
+            (int) NC_MIN(name.len, (size_t) 200), name.data, s.best);
+    }
+
+    return format(pool, "no such type '%.*s'", (int) NC_MIN(name.len, (size_t) 200), name.data);
+}

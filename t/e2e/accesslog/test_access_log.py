@@ -134,17 +134,6 @@ def test_two_logs_get_a_line_each(nuncio, upstream):
     assert (read(n, 1, "a.log"), read(n, 1, "b.log")) == ("a\n", "b\n")
 
 
-def test_a_filter_chooses_by_status(nuncio, upstream):
-    log = conf.file_log(text="%REQ(:PATH)%\n")
-    log["filter"] = {"status_code_filter": {"comparison": {
-        "op": "GE", "value": {"default_value": 500, "runtime_key": "x"}}}}
-    n = nuncio(conf.http_proxy(upstream, access_log=[log], routes=[
-        conf.direct("/bad", 503), conf.route("/")]))
-    n.get("/good")
-    n.get("/bad")
-    assert read(n) == "/bad\n"
-
-
 def test_lines_of_many_workers_stay_whole(nuncio, upstream):
     n = nuncio(conf.http_proxy(clusters=[], routes=[conf.direct("/", 200, "x")], access_log=[
         conf.file_log(text="<%REQ(:PATH)%>\n")]), concurrency=2)

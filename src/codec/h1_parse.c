@@ -65,10 +65,14 @@ nc_h1_parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *err
                 return NC_AGAIN;
             }
 
-            *at = p + 2;
+            if (p[1] == '\n') {
+                *at = p + 2;
+                return NC_DECLINED;
+            }
+
             *error = NC_H1_ERR_LINE_END;
 
-            return p[1] == '\n' ? NC_DECLINED : NC_ERROR;
+            return NC_ERROR;
         }
 
         *error = p == line && (*p == ' ' || *p == '\t') ? NC_H1_ERR_FOLDED
@@ -576,8 +580,13 @@ resume(nc_h1_work_t *w, char *data)
 
     w->at = data + p->pos;
 
-    if (len <= p->seen || memchr(data + p->seen, '\n', len - p->seen) == NULL) {
-        p->seen = NC_MAX(len, p->seen);
+    if (len <= p->seen) {
+        return NC_AGAIN;
+    }
+
+    /* The first bytes of a line are looked at once, so that what is no HTTP is refused early. */
+    if (p->seen > p->pos && memchr(data + p->seen, '\n', len - p->seen) == NULL) {
+        p->seen = len;
         return NC_AGAIN;
     }
 

@@ -153,7 +153,7 @@ decode_list(nc_decoder_t *d, nc_at_t at, ProtobufCMessage *m, const ProtobufCFie
         at.index = (int32_t) *n;
 
         if (nc_node_is_null(items[i]) && !nc_decode_takes_null(f)) {
-            nc_decode_error(d, at, items[i], "nothing in a list");
+            nc_decode_error(d, at, items[i], "an empty item in a list");
             continue;
         }
 

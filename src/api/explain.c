@@ -7,22 +7,18 @@
 
 /* lowerCamelCase to snake_case; others are left as they are. */
 static nc_str_t
-snake(nc_str_t key, char *buf, size_t cap)
+snake(nc_str_t key, nc_sb_t *out)
 {
-    nc_sb_t  sb;
-
-    nc_sb_fixed(&sb, buf, cap);
-
     for (size_t i = 0; i < key.len; i++) {
         char  c = key.data[i];
 
         if (c >= 'A' && c <= 'Z' && i > 0) {
-            nc_sb_char(&sb, '_');
+            nc_sb_char(out, '_');
         }
-        nc_sb_char(&sb, nc_lower(c));
+        nc_sb_char(out, nc_lower(c));
     }
 
-    return nc_sb_str(&sb);
+    return nc_sb_str(out);
 }
 
 /* Keeps the best of the candidates for `name`. */
@@ -43,13 +39,30 @@ consider(search_t *s, const char *candidate)
     }
 }
 
-/* Only what is near: at most every third character may differ, and never more than three. */
+/* Only what is near: one edit in a short name, two (a swap) in a middle one, three in a long one. */
 static search_t
 search_start(nc_str_t name)
 {
-    size_t  limit = name.len / 3;
+    unsigned  limit = name.len < 4 ? 1 : name.len < 9 ? 2 : 3;
 
-    return (search_t) { .name = name, .distance = (unsigned) NC_MIN(limit, 3) + 1 };
+    return (search_t) { .name = name, .distance = limit + 1 };
+}
+
+/* The field of `type` whose message has a field `name`, or NULL: a key one level too high. */
+static const char *
+holder_of(const ProtobufCMessageDescriptor *type, const char *name)
+{
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor  *f = &type->fields[i];
+
+        if (f->type == PROTOBUF_C_TYPE_MESSAGE
+            && protobuf_c_message_descriptor_get_field_by_name(f->descriptor, name) != NULL)
+        {
+            return f->name;
+        }
+    }
+
+    return NULL;
 }
 
 static const char *
@@ -75,9 +88,14 @@ format(nc_pool_t *pool, const char *fmt, ...)
 const char *
 nc_explain_field(nc_pool_t *pool, const ProtobufCMessageDescriptor *type, nc_str_t key)
 {
-    char      buf[128];
-    nc_str_t  name = snake(key, buf, sizeof(buf));
-    search_t  s;
+    char         buf[128];
+    const char  *holder;
+    nc_sb_t      sb;
+    nc_str_t     name;
+    search_t     s;
+
+    nc_sb_fixed(&sb, buf, sizeof(buf));
+    name = snake(key, &sb);
 
     if (nc_envoy_has(nc_str_c(type->name), name) || nc_envoy_has(nc_str_c(type->name), key)) {
         return "exists in Envoy, not in this version of Nuncio";
@@ -94,6 +112,13 @@ nc_explain_field(nc_pool_t *pool, const ProtobufCMessageDescriptor *type, nc_str
 
     if (s.best != NULL) {
         return format(pool, "no such field in %s; did you mean '%s'?", type->name, s.best);
+    }
+
+    holder = name.len + 1 < sizeof(buf) ? holder_of(type, nc_sb_c(&sb)) : NULL;
+
+    if (holder != NULL) {
+        return format(pool, "no such field in %s; did you mean '%s.%s'?", type->name, holder,
+            nc_sb_c(&sb));
     }
 
     return format(pool, "no such field in %s", type->name);

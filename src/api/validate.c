@@ -717,19 +717,17 @@ is_written(const checker_t *c, const ProtobufCMessage *m, const char *field)
 }
 
 static void
-check_oneof(checker_t *c, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
-    const char *name)
+check_oneof(checker_t *c, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 {
-    nc_sb_t  text;
-    bool     written = false;
-    bool     first = true;
+    nc_sb_t   text;
+    unsigned  n = 0;
+    bool      written = false;
 
     if (*MEMBER(uint32_t, m, f->quantifier_offset) != 0) {
         return;
     }
 
     nc_sb_init(&text);
-    nc_sb_c_add(&text, "needs ");
 
     for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor  *g = &m->descriptor->fields[i];
@@ -737,18 +735,20 @@ check_oneof(checker_t *c, const ProtobufCMessage *m, const ProtobufCFieldDescrip
         if ((g->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0
             && g->quantifier_offset == f->quantifier_offset)
         {
-            nc_sb_printf(&text, "%s%s", first ? "" : ", ", g->name);
-            first = false;
+            nc_sb_printf(&text, "%s%s", n++ == 0 ? "" : ", ", g->name);
             written |= is_written(c, m, g->name);
         }
     }
 
-    nc_sb_printf(&text, " (%s)", name);
-
-    if (!written) {
-        add(c, m, "", nc_sb_c(&text));
-    } else {
+    if (written) {
         c->failed = true;
+    } else {
+        nc_sb_t  whole;
+
+        nc_sb_init(&whole);
+        nc_sb_printf(&whole, "needs %s%s", n == 1 ? "" : "one of ", nc_sb_c(&text));
+        add(c, m, "", nc_sb_c(&whole));
+        nc_sb_fini(&whole);
     }
 
     nc_sb_fini(&text);
@@ -766,7 +766,7 @@ check_singular(value_t *v, const nc_schema_t *s)
 
     for (unsigned i = 0; i < v->n; i++) {
         if (v->rules[i].op == NC_RULE_ONEOF) {
-            check_oneof(v->c, v->message, f, v->rules[i].text);
+            check_oneof(v->c, v->message, f);
         }
     }
 

@@ -410,11 +410,14 @@ decode_typed_struct(nc_decoder_t *d, nc_at_t at, const nc_node_t *node)
     ProtobufCMessage                  *m = NULL;
 
     if (url.len == 0) {
-        nc_decode_error(d, at, node, "a TypedStruct needs a type_url");
+        at.field = "type_url";
+        nc_decode_error(d, at, node, "must not be empty");
         return NULL;
     }
 
-    type = known_type(d, at, node, url);
+    at.field = "type_url";
+    type = known_type(d, at, nc_node_find(node, NC_STR("type_url"))->value, url);
+    at.field = "value";
     if (type == NULL) {
         return NULL;
     }

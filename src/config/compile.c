@@ -1,0 +1,534 @@
+/*
+ * compile.c: a resource becomes an image object. Implements what base/compile.h promises to compile
+ * functions: places of errors, log files, extensions by their type, names of stats.
+ *
+ * Invariant: what a compiled object holds outside its memory (stat names, breakers, log files, its
+ * local id) is noted in compiled_t and given back when the memory goes.
+ */
+#include "config/loader_priv.h"
+
+#include "api/message.h"
+#include "log/log.h"
+#include "os/broker.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+/* Beside every image object, on the heap. */
+typedef struct {
+    nc_stats_owner_t   *stats;
+    nc_cluster_t       *cluster;                /* in the object; NULL: not a cluster */
+    uint32_t            local_id;
+    NC_VEC(uint32_t)    files;                  /* keys of log files, one close each */
+} compiled_t;
+
+/* cc->owner. */
+typedef struct {
+    nc_load_t   *load;
+    nc_res_t    *res;
+    compiled_t  *compiled;                      /* NULL: check only */
+} context_t;
+
+/* The configuration of a module that has none. */
+static const char  no_config;
+
+
+static void
+locate(nc_compile_t *cc, const ProtobufCMessage *message, const char *field, const char **file,
+    unsigned *line, unsigned *column, const char **path)
+{
+    context_t       *x = cc->owner;
+    nc_doc_place_t   place;
+
+    nc_doc_locate(x->load->doc, message, field, &place);
+    *file = place.file;
+    *line = place.line;
+    *column = place.column;
+    *path = place.path;
+}
+
+
+/* -t says what can be said without opening the file: that there is a place for it. */
+static uint32_t
+check_log_file(nc_compile_t *cc, const char *path)
+{
+    char         *folder = nc_strdup(path);
+    char         *slash = strrchr(folder, '/');
+    struct stat   st;
+    uint32_t      key = 1;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": it is a folder", path);
+        key = 0;
+    }
+
+    if (slash && slash != folder) {
+        *slash = '\0';
+
+        if (stat(folder, &st) != 0) {
+            nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": %s", path,
+                          strerror(errno));
+            key = 0;
+        }
+    }
+
+    free(folder);
+
+    return key;
+}
+
+
+static uint32_t
+log_file(nc_compile_t *cc, const char *path)
+{
+    context_t  *x = cc->owner;
+    char        error[NC_BROKER_TEXT];
+    uint32_t    key;
+
+    if (cc->check_only) {
+        return check_log_file(cc, path);
+    }
+
+    if (nc_broker->open_log(path, &key, error) != NC_OK) {
+        nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": %s", path, error);
+        return 0;
+    }
+
+    nc_vec_push(&x->compiled->files, key);
+
+    return key;
+}
+
+
+static bool
+has_cluster(nc_compile_t *cc, nc_str_t name)
+{
+    context_t  *x = cc->owner;
+
+    return nc_map_get(&x->load->by_name[NC_RES_CLUSTER], name) != NULL;
+}
+
+
+/* The message inside typed_config, and its module; NULL: errors were added, or neither is there. */
+static const ProtobufCMessage *
+find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCMessage *any,
+    bool per_route, const nc_module_t **module)
+{
+    context_t               *x = cc->owner;
+    const ProtobufCMessage  *message;
+    const char              *why = NULL;
+    nc_str_t                 type;
+
+    *module = NULL;
+    message = nc_doc_any(x->load->doc, any, &x->load->pool, &why);
+
+    if (message == NULL) {
+        nc_compile_error(cc, any, "", "%s%s%s%s", name ? name : "", name && name[0] ? ": " : "",
+                         why ? why : "typed_config with an \"@type\" is needed", "");
+        return NULL;
+    }
+
+    type = nc_str_c(message->descriptor->name);
+
+    if (!per_route) {
+        *module = nc_module_by_type(kind, type);
+
+    } else {
+        for (size_t i = 0; nc_modules[i] && !*module; i++) {
+            const nc_module_t  *m = nc_modules[i];
+
+            if (m->kind == kind && m->route_config == message->descriptor) {
+                *module = m;
+            }
+        }
+    }
+
+    if (*module == NULL) {
+        nc_compile_error(cc, any, "", "%s is no configuration of an extension of %s%s",
+                         message->descriptor->name, nc_kind_str(kind),
+                         per_route ? " for a route" : "");
+    }
+
+    return message;
+}
+
+
+static const void *
+extension(nc_compile_t *cc, int kind, const char *name, const ProtobufCMessage *any,
+    const nc_module_t **module)
+{
+    const ProtobufCMessage  *message = find_module(cc, (nc_kind_t) kind, name, any, false, module);
+
+    if (message == NULL || *module == NULL) {
+        return NULL;
+    }
+
+    return (*module)->compile ? (*module)->compile(cc, message) : &no_config;
+}
+
+
+static const void *
+route_extension(nc_compile_t *cc, int kind, const char *name, const ProtobufCMessage *any,
+    const nc_module_t **module)
+{
+    const ProtobufCMessage  *message = find_module(cc, (nc_kind_t) kind, name, any, true, module);
+
+    if (message == NULL || *module == NULL) {
+        return NULL;
+    }
+
+    return (*module)->route_compile ? (*module)->route_compile(cc, message) : &no_config;
+}
+
+
+static void
+on_free(nc_image_object_t *obj)
+{
+    compiled_t  *compiled = obj->data;
+
+    if (compiled->cluster) {
+        nc_cluster_release(compiled->cluster);
+    }
+
+    if (compiled->local_id) {
+        nc_loader.id_uses[compiled->local_id]--;
+    }
+
+    for (size_t i = 0; i < compiled->files.n; i++) {
+        nc_broker->close_log(compiled->files.items[i]);
+    }
+
+    nc_stats_owner_destroy(compiled->stats);
+    nc_vec_fini(&compiled->files);
+    free(compiled);
+}
+
+
+/* The cluster of this name as the helper before us published it, or NULL. */
+static const nc_cluster_entry_t *
+inherited(nc_str_t name)
+{
+    uint64_t          seq;
+    const nc_root_t  *root = nc_loader.live ? NULL : nc_image_root(&seq);
+
+    return root ? nc_table_get(&root->clusters.by_name, name) : NULL;
+}
+
+
+/* Local ids are given out in turn, so that one is not used again soon. */
+static uint32_t
+free_id(void)
+{
+    for (uint32_t i = 0; i < NC_CLUSTERS_MAX; i++) {
+        nc_loader.last_id = nc_loader.last_id % NC_CLUSTERS_MAX + 1;
+
+        if (nc_loader.id_uses[nc_loader.last_id] == 0) {
+            return nc_loader.last_id;
+        }
+    }
+
+    return 0;
+}
+
+
+static bool
+same_targets(const nc_endpoints_t *a, const nc_endpoints_t *b)
+{
+    if (a->n != b->n || a->type != b->type || a->family != b->family) {
+        return false;
+    }
+
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (!nc_str_eq(a->endpoints[i].name, b->endpoints[i].name)
+            || a->endpoints[i].port != b->endpoints[i].port)
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* Identity and hosts, as far as there was such a cluster before. */
+static void
+take_over(nc_res_t *r, compiled_t *compiled)
+{
+    nc_cluster_t              *c = compiled->cluster;
+    nc_res_t                  *old = nc_map_get(&nc_loader.by_name[NC_RES_CLUSTER], c->name);
+    const nc_cluster_entry_t  *before = old ? old->entry : inherited(c->name);
+
+    if (before && before->cluster->connect_hash == c->connect_hash) {
+        compiled->local_id = before->cluster->local_id;
+
+    } else {
+        compiled->local_id = free_id();
+    }
+
+    c->local_id = compiled->local_id;
+    nc_loader.id_uses[c->local_id] += c->local_id != 0;
+
+    if (old && old->hosts && same_targets(&old->discovery.endpoints, &r->discovery.endpoints)) {
+        nc_discovery_seed(&r->discovery, old->entry->hosts);
+
+    } else if (!old && before && before->hosts && before->cluster->config_hash == r->hash) {
+        nc_discovery_seed(&r->discovery, before->hosts);
+    }
+}
+
+
+static void
+compile_cluster(nc_compile_t *cc, nc_res_t *r, compiled_t *compiled)
+{
+    const nc_cluster_msg_t  *m = (const void *) r->message;
+    nc_endpoints_t           endpoints;
+    nc_sb_t                  prefix;
+    nc_cluster_entry_t      *e;
+    nc_cluster_t            *c;
+
+    nc_endpoints_init(&endpoints);
+    e = nc_cluster_compile(cc, m, &endpoints);
+
+    if (e == NULL || compiled == NULL) {
+        nc_endpoints_fini(&endpoints);
+        return;
+    }
+
+    c = (nc_cluster_t *) (uintptr_t) e->cluster;
+    c->config_hash = r->hash;
+    c->connect_hash = nc_cluster_connect_hash(m);
+    compiled->cluster = c;
+    r->entry = e;
+
+    nc_discovery_init(&r->discovery, &endpoints);
+    r->discovery.owner = r;
+    r->discovery.changed = nc_loader_hosts_changed;
+    r->discovering = true;
+    r->stats = nc_stats_owner_create();
+
+    nc_sb_init(&prefix);
+    nc_cluster_stats_prefix(&prefix, c->observability_name);
+    nc_cluster_membership_stats_init(&r->discovery.stats, r->stats, nc_sb_str(&prefix));
+    nc_sb_fini(&prefix);
+
+    take_over(r, compiled);
+
+    if (c->local_id == 0) {
+        nc_compile_error(cc, &m->base, "name", "there are more than %u clusters",
+                         NC_CLUSTERS_MAX);
+    }
+}
+
+
+static void
+open_socket(nc_compile_t *cc, nc_res_t *r)
+{
+    const nc_listener_msg_t  *m = (const void *) r->message;
+    nc_listener_conf_t       *l = r->listener;
+    nc_listen_options_t       o = { .backlog = l->backlog, .mode = l->unix_mode,
+                                    .reuse_port = l->reuse_port };
+    char                      error[NC_BROKER_TEXT];
+
+    r->bound = l->addr;
+
+    if (!l->bind_to_port) {
+        return;
+    }
+
+    if (m->address->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS) {
+        o.ipv4_compat = m->address->socket_address->ipv4_compat;
+    }
+
+    if (nc_broker->listen(r->name, &l->addr, &o, &r->socket_key, &r->bound, error) != NC_OK) {
+        nc_compile_error(cc, &m->base, "address", "%s", error);
+        return;
+    }
+
+    l->socket_key = r->socket_key;
+    r->has_socket = true;
+}
+
+
+static void
+compile_listener(nc_compile_t *cc, nc_res_t *r)
+{
+    nc_listener_conf_t  *l = nc_listener_compile(cc, (const void *) r->message);
+
+    if (l == NULL) {
+        return;
+    }
+
+    if (l->ctx.name.len == 0) {
+        l->ctx.name = nc_pool_str(cc->pool, nc_str_c(r->name));
+    }
+
+    r->listener = l;
+}
+
+
+/* Compiles into `pool`; with `compiled` NULL for the errors only. */
+static void
+compile_into(nc_load_t *load, nc_res_t *r, nc_pool_t *pool, uint32_t slot, compiled_t *compiled)
+{
+    context_t     x = { .load = load, .res = r, .compiled = compiled };
+    nc_compile_t  cc = {
+        .pool = pool, .errors = &load->errors, .slot = slot, .check_only = compiled == NULL,
+        .stats = compiled ? compiled->stats : NULL, .locate = locate, .log_file = log_file,
+        .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
+        .owner = &x,
+    };
+
+    if (r->kind == NC_RES_CLUSTER) {
+        compile_cluster(&cc, r, compiled);
+
+    } else {
+        compile_listener(&cc, r);
+    }
+}
+
+
+static void
+compile_fresh(nc_load_t *load, nc_res_t *r)
+{
+    compiled_t  *compiled = nc_calloc(sizeof(*compiled));
+
+    r->obj = nc_image_object_begin(r->kind == NC_RES_CLUSTER ? "cluster" : "listener", r->name);
+    r->obj->data = compiled;
+    r->obj->on_free = on_free;
+    compiled->stats = nc_stats_owner_create();
+
+    compile_into(load, r, &r->obj->pool, r->obj->slot, compiled);
+
+    if (nc_image_object_seal(r->obj) != NC_OK) {
+        nc_errors_add(&load->errors, NULL, 0, 0, r->name, "no room in the configuration image");
+    }
+}
+
+
+static void
+compile_for_errors(nc_load_t *load, nc_res_t *r)
+{
+    nc_listener_conf_t  *listener = r->listener;
+    nc_pool_t            pool;
+
+    nc_pool_init(&pool, &nc_pool_heap);
+    compile_into(load, r, &pool, 0, NULL);
+
+    if (load->check_only && r->listener) {
+        /* What the check of addresses wants; the rest goes with the pool. */
+        r->bound = r->listener->addr;
+        r->has_socket = r->listener->bind_to_port;
+    }
+
+    r->listener = listener;
+    nc_pool_fini(&pool);
+}
+
+
+/* Two listeners at one address: the second would take half of the first one's connections. */
+static void
+check_addresses(nc_load_t *load)
+{
+    nc_map_t  seen;
+    nc_sb_t   text;
+
+    nc_map_init(&seen);
+    nc_sb_init(&text);
+
+    for (size_t i = 0; i < load->next.n; i++) {
+        nc_res_t         *r = load->next.items[i], *other;
+        const nc_addr_t  *a = r->listener ? &r->listener->addr : &r->bound;
+
+        if (r->kind != NC_RES_LISTENER || a->len == 0
+            || (r->listener ? !r->listener->bind_to_port : !r->has_socket)
+            || (a->sa.sa_family != AF_UNIX && nc_addr_port(a) == 0))
+        {
+            continue;
+        }
+
+        nc_sb_reset(&text);
+        nc_addr_print(a, &text);
+        other = nc_map_set(&seen, nc_sb_str(&text), r);
+
+        if (other) {
+            nc_doc_error(load->doc, r->message, "address", &load->errors,
+                         "listener \"%s\" has this address already", other->name);
+        }
+    }
+
+    nc_sb_fini(&text);
+    nc_map_fini(&seen);
+}
+
+
+/*
+ * Listeners that stay as they are name clusters, too: they are looked at again when a cluster goes.
+ */
+static void
+check_unchanged(nc_load_t *load)
+{
+    for (size_t i = 0; i < load->next.n && load->removed; i++) {
+        nc_res_t  *r = load->next.items[i];
+
+        if (r->kind == NC_RES_LISTENER && r->obj) {
+            compile_for_errors(load, r);
+        }
+    }
+}
+
+
+nc_rc_t
+nc_load_compile(nc_load_t *load)
+{
+    if (!load->check_only) {
+        check_unchanged(load);                  /* those with an object: before there are more */
+    }
+
+    for (size_t i = 0; i < load->fresh.n; i++) {
+        nc_res_t  *r = load->fresh.items[i];
+
+        if (r->kind == NC_RES_BOOTSTRAP) {
+            continue;
+
+        } else if (load->check_only) {
+            compile_for_errors(load, r);
+
+        } else {
+            compile_fresh(load, r);
+        }
+    }
+
+    check_addresses(load);
+
+    for (size_t i = 0; i < load->fresh.n && load->errors.n == 0 && !load->check_only; i++) {
+        nc_res_t      *r = load->fresh.items[i];
+        context_t      x = { .load = load, .res = r };
+        nc_compile_t   cc = { .errors = &load->errors, .locate = locate, .owner = &x };
+
+        if (r->kind == NC_RES_LISTENER) {
+            open_socket(&cc, r);
+        }
+    }
+
+    return load->errors.n ? NC_ERROR : NC_OK;
+}
+
+
+/* Frees a resource that was never published, and what it asked for. */
+void
+nc_res_abort(nc_res_t *r)
+{
+    if (r->has_socket && r->socket_key) {
+        nc_broker->unlisten(r->socket_key);
+    }
+
+    if (r->hosts) {
+        nc_image_object_abort(r->hosts);
+    }
+
+    if (r->obj) {
+        nc_image_object_abort(r->obj);
+    }
+
+    nc_res_free(r);
+}

@@ -1,0 +1,142 @@
+/*
+ * loader_show.c: what is there, for people: -t, -T, and the walks of the admin interface.
+ */
+#include "config/loader_priv.h"
+
+#include "api/message.h"
+#include "api/print.h"
+
+
+nc_rc_t
+nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors)
+{
+    nc_load_t  load;
+    uint32_t   n[NC_RES_KINDS] = { 0 };
+    nc_rc_t    rc = NC_ERROR;
+
+    nc_load_init(&load);
+    load.check_only = true;
+    load.doc = nc_loader_read(options, &load.errors);
+
+    if (load.doc && nc_load_split(&load) == NC_OK) {
+        rc = nc_load_compile(&load);
+    }
+
+    for (const nc_error_t *e = load.errors.first; e; e = e->next) {
+        (e->warning ? (void) nc_errors_warn(errors, e->file, e->line, e->column, e->path, "%s",
+                                            e->message)
+                    : (void) nc_errors_add(errors, e->file, e->line, e->column, e->path, "%s",
+                                           e->message));
+    }
+
+    for (size_t i = 0; i < load.next.n; i++) {
+        n[load.next.items[i]->kind]++;
+        load.next.items[i]->has_socket = false;
+    }
+
+    if (rc == NC_OK && out) {
+        nc_sb_printf(out, "%u listener%s, %u cluster%s", n[NC_RES_LISTENER],
+                     n[NC_RES_LISTENER] == 1 ? "" : "s", n[NC_RES_CLUSTER],
+                     n[NC_RES_CLUSTER] == 1 ? "" : "s");
+    }
+
+    nc_load_fini(&load);
+
+    return rc;
+}
+
+
+nc_rc_t
+nc_loader_print(const nc_options_t *options, bool origins, nc_sb_t *out, nc_errors_t *errors)
+{
+    nc_doc_t  *doc = nc_loader_read(options, errors);
+
+    if (doc == NULL) {
+        return NC_ERROR;
+    }
+
+    nc_print_yaml(out, nc_doc_root(doc), doc, origins ? NC_PRINT_ORIGINS : 0);
+    nc_doc_destroy(doc);
+
+    return NC_OK;
+}
+
+
+static void
+describe(const nc_res_t *r, bool warming, nc_loader_resource_t *out)
+{
+    *out = (nc_loader_resource_t) {
+        .name = nc_str_c(r->name), .bytes = r->bytes, .origin = r->origin ? r->origin : "",
+        .updated_us = r->updated_us, .generation = r->generation, .warming = warming,
+        .cluster = r->entry, .listener = r->listener, .bound = r->bound,
+    };
+}
+
+
+static void
+each(nc_res_kind_t kind, nc_loader_each_fn *fn, void *ctx)
+{
+    nc_loader_resource_t  r;
+
+    for (size_t i = 0; i < nc_loader.current.n; i++) {
+        if (nc_loader.current.items[i]->kind == kind) {
+            describe(nc_loader.current.items[i], false, &r);
+
+            if (!fn(ctx, &r)) {
+                return;
+            }
+        }
+    }
+
+    for (size_t i = 0; nc_loader.load && nc_loader.load->warming
+                       && i < nc_loader.load->fresh.n; i++)
+    {
+        if (nc_loader.load->fresh.items[i]->kind == kind) {
+            describe(nc_loader.load->fresh.items[i], true, &r);
+
+            if (!fn(ctx, &r)) {
+                return;
+            }
+        }
+    }
+}
+
+
+void
+nc_loader_each_cluster(nc_loader_each_fn *fn, void *ctx)
+{
+    each(NC_RES_CLUSTER, fn, ctx);
+}
+
+
+void
+nc_loader_each_listener(nc_loader_each_fn *fn, void *ctx)
+{
+    each(NC_RES_LISTENER, fn, ctx);
+}
+
+
+bool
+nc_loader_bootstrap(nc_loader_resource_t *r)
+{
+    const nc_res_t  *b = nc_map_get(&nc_loader.by_name[NC_RES_BOOTSTRAP], NC_STR("bootstrap"));
+
+    if (b) {
+        describe(b, false, r);
+    }
+
+    return b != NULL;
+}
+
+
+ProtobufCMessage *
+nc_loader_unpack(nc_pool_t *pool, const ProtobufCMessageDescriptor *type,
+    const nc_loader_resource_t *r)
+{
+    const char        *why = NULL;
+    ProtobufCMessage  *m = nc_message_unpack(pool, type, r->bytes, &why, NULL);
+
+    NC_CHECK(m);
+
+    return m;
+}

@@ -46,7 +46,7 @@ typedef struct {
     nc_rc_t (*open_log)(const char *path, uint32_t *key, char error[NC_BROKER_TEXT]);
     void (*close_log)(uint32_t key);
 
-    /* Wakes all workers: a root was published, or a word of admin.h changed. */
+    /* Wakes all workers: a root was published. */
     void (*wake_workers)(void);
 
     /* The rest of the process's business, for the admin interface. */

@@ -1,6 +1,6 @@
 /*
- * family.h: the small shared page of one family of processes: heartbeats, last words, a few words
- * that the helper sets for all workers, a few numbers that the master counts.
+ * family.h: the small shared page of one family of processes: heartbeats, last words, and a few
+ * numbers that the master counts.
  *
  * Invariants:
  *  1. Each word has one writer, named below.
@@ -63,11 +63,7 @@ nc_words_filter(const char *name)
 
 /* One per family. */
 typedef struct {
-    /* Written by the helper, with nc_broker->wake_workers() after a change. */
-    uint32_t  health_failed;                    /* /healthcheck/fail was asked */
-    uint32_t  draining;                         /* /drain_listeners was asked */
-
-    /* Written by the master. */
+    /* Written by the master only. */
     uint32_t  n_workers;
     uint32_t  workers_ready;                    /* workers that serve now */
     uint32_t  stopping;                         /* TERM or QUIT was asked */

@@ -38,14 +38,10 @@ typedef struct {
     void    (*worker_root_seen)(uint64_t seq);
     void    (*worker_listener_fd)(uint32_t key, int fd);    /* -1: drain its queue and close */
     void    (*worker_log_fd)(uint32_t key, int fd);         /* -1: close it */
-    void    (*worker_admin_words)(void);        /* words of nc_family may have changed */
     void    (*worker_stop_accepting)(void);
     void    (*worker_drain)(uint64_t deadline_ms);          /* nc_now_ms time; UINT64_MAX: none */
     bool    (*worker_idle)(void);               /* nothing is in flight any more */
     void    (*worker_fini)(void);               /* writes out what is buffered */
-
-    /* -t and -T, in the one process there is: no side effects. NC_ERROR: errors were added. */
-    nc_rc_t (*check)(const nc_options_t *options, nc_errors_t *errors);
 } nc_hooks_t;
 
 extern const nc_hooks_t  nc_hooks;

@@ -163,6 +163,19 @@ nc_master_reload(nc_master_t *m)
 }
 
 
+static void
+log_lines(nc_str_t text)
+{
+    nc_str_t  line;
+
+    while (nc_str_split(&text, '\n', &line)) {
+        if (line.len) {
+            nc_log(ERROR, PROCESS, NC_STR_FMT, NC_STR_ARG(line));
+        }
+    }
+}
+
+
 void
 nc_master_reload_done(nc_master_t *m, bool ok, nc_str_t text)
 {
@@ -173,10 +186,10 @@ nc_master_reload_done(nc_master_t *m, bool ok, nc_str_t text)
     m->reload_running = m->reload_sent = false;
 
     if (ok) {
-        nc_log(INFO, PROCESS, "reloaded");
+        nc_log(INFO, PROCESS, "reloaded: " NC_STR_FMT, NC_STR_ARG(nc_str_trim(text)));
     } else {
-        nc_log(ERROR, PROCESS, "reload failed, nothing has changed: " NC_STR_FMT,
-            NC_STR_ARG(nc_str_trim(text)));
+        nc_log(ERROR, PROCESS, "reload failed, nothing has changed");
+        log_lines(text);
     }
 
     nc_notify("READY=1\nSTATUS=%s", ok ? "Serving" : "Serving; the last reload failed");

@@ -250,7 +250,7 @@ report_death(const nc_kid_t *kid, int status)
 
     for (nc_str_t rest = nc_sb_str(&words), line; nc_str_split(&rest, '\n', &line); ) {
         if (line.len) {
-            nc_log(CRITICAL, PROCESS, "%s (%d) last words:" NC_STR_FMT, kid->name,
+            nc_log(ERROR, PROCESS, "%s (%d) last words:" NC_STR_FMT, kid->name,
                 (int) kid->pid, NC_STR_ARG(nc_str_skip(line, 1)));
         }
     }
@@ -384,9 +384,9 @@ nc_kids_workers_gone(const nc_master_t *m)
 }
 
 
-/* Stopped by a debugger or by SIGSTOP: that is not hanging. */
+/* Held by a debugger: that is not hanging. */
 static bool
-is_stopped(pid_t pid)
+is_traced(pid_t pid)
 {
     char     path[48], text[512];
     char    *end;
@@ -405,7 +405,7 @@ is_stopped(pid_t pid)
     text[NC_MAX(n, 0)] = '\0';
     end = strrchr(text, ')');
 
-    return end && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+    return end && end[1] == ' ' && end[2] == 't';
 }
 
 
@@ -414,6 +414,7 @@ abort_kid(nc_kid_t *kid, uint64_t now, const char *why)
 {
     nc_log(ERROR, PROCESS, "%s (%d) %s: it is aborted", kid->name, (int) kid->pid, why);
     kill(kid->pid, SIGABRT);
+    kill(kid->pid, SIGCONT);                    /* a stopped one would not hear it */
     set_state(kid, NC_CHILD_ABORTED);
     kid->deadline_ms = now + NC_ABORT_MS;
 }
@@ -460,7 +461,7 @@ check_beat(nc_master_t *m, nc_kid_t *kid, uint64_t now)
     }
 
     if (now - kid->beat_at_ms >= limit && kid->pinged) {
-        if (is_stopped(kid->pid)) {
+        if (is_traced(kid->pid)) {
             kid->beat_at_ms = now;
         } else {
             nc_family->watchdog_kills++;

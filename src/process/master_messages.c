@@ -169,7 +169,7 @@ on_give_back(nc_master_t *m, uint32_t key, bool is_log)
     nc_shared_t  *e = nc_registry_find(&m->registry, key);
 
     if (e == NULL || e->is_log != is_log) {
-        nc_log(WARNING, PROCESS, "the helper gives back key %u, which it does not have", key);
+        nc_log(DEBUG, PROCESS, "the helper gives back key %u, which is gone already", key);
 
         return;
     }
@@ -193,9 +193,18 @@ on_sweep(nc_master_t *m)
 }
 
 
+/* New connections are refused once our copies and the workers' are closed. */
 static void
 on_drain_listen(nc_master_t *m)
 {
+    nc_list_each_safe(&m->registry.entries, it) {
+        nc_shared_t  *e = nc_container_of(it, nc_shared_t, link);
+
+        if (!e->is_log) {
+            nc_registry_drop(e, true);
+        }
+    }
+
     for (unsigned i = 1; i < m->n_kids; i++) {
         nc_channel_send(&m->kids[i].channel, NC_MSG_DRAIN_LISTEN, NULL, NC_STR_NULL, -1);
     }

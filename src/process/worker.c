@@ -171,8 +171,7 @@ static void
 on_wake(nc_event_t *ev, uint32_t events)
 {
     (void) events;
-    nc_child_drain_wake(ev->fd);
-    self->hooks->worker_admin_words();
+    nc_child_drain_wake(ev->fd);            /* the turn that it began has looked for a new root */
 }
 
 

@@ -7,7 +7,8 @@
  *     rest of the line that was cut follows before anything else of this process.
  *  2. Nothing here blocks or fails the caller: what cannot be written is dropped by whole lines
  *     and counted.
- *  3. Memory is bounded: one buffer of 64 KiB, or the line itself when it is longer.
+ *  3. Memory is bounded: one buffer of 64 KiB, or the line itself when it is longer (at most 1 MiB,
+ *     longer ones are dropped).
  */
 #ifndef NC_LOG_FILE_H
 #define NC_LOG_FILE_H
@@ -33,10 +34,11 @@ typedef struct nc_log_file_s  nc_log_file_t;
 struct nc_log_file_s {
     int        fd;                              /* -1: closed, lines are dropped */
     bool       own_fd;                          /* close it on fini and set_fd */
+    bool       regular;                         /* else lines go out in pieces that pipes keep whole */
+    bool       cut;                             /* data begins inside a line */
     char      *data;                            /* NULL until the first line */
     size_t     len;
     size_t     cap;
-    size_t     sent;                            /* bytes of data[0..len) that are written */
     uint64_t   dropped;                         /* lines lost so far */
 };
 
@@ -71,7 +73,7 @@ void nc_log_file_set_fd(nc_log_file_t *f, int fd, bool own_fd);
 static inline size_t
 nc_log_file_pending(const nc_log_file_t *f)
 {
-    return f->len - f->sent;
+    return f->len;
 }
 
 #endif

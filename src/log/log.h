@@ -138,6 +138,12 @@ typedef struct {
 #define NC_LOG_DEFAULT_FORMAT   "[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v"
 
 /*
+ * Placeholders of --log-format: those of Envoy (spdlog's, with its padding: %-8l %8n %=8l), %_ and
+ * %j (message with line breaks escaped, as JSON), and ours: %N, the process ("worker 3"). %t and
+ * %P are both the process id: there are no threads.
+ */
+
+/*
  * Opens the log, shares the levels, takes over the messages of NC_BUG_ON and nc_fatal. By the
  * master before it forks. NC_ERROR with errno: the file cannot be opened; the log is stderr then.
  */

@@ -37,7 +37,6 @@ typedef struct {
     nc_stat_kind_t         kind;                /* only this kind; 0: all */
     bool                   used_only;           /* only what was ever written */
     bool                   text_readouts;       /* Prometheus: text readouts as gauges of 0 */
-    bool                   pretty;              /* JSON with line breaks */
     void                  *filter;              /* compiled `filter`, or NULL */
     const nc_stats_tag_t  *tags;                /* fixed tags (StatsConfig), kept by the caller */
     size_t                 n_tags;
@@ -49,7 +48,7 @@ void nc_stats_query_fini(nc_stats_query_t *q);
 
 /*
  * Takes one decoded query parameter of /stats: format, type, usedonly, filter, histogram_buckets,
- * text_readouts, pretty. NC_DECLINED: not one of these. NC_ERROR: bad value, `error` says what is
+ * text_readouts. NC_DECLINED: not one of these. NC_ERROR: bad value, `error` says what is
  * wrong (the body of the 400 answer). The formats html and active-html are the admin's own and
  * declined here.
  */

@@ -271,7 +271,7 @@ nc_sb_fini(nc_sb_t *sb)
 char *
 nc_sb_reserve(nc_sb_t *sb, size_t n)
 {
-    if (sb->cap - sb->len < n) {
+    if (sb->cap - sb->len < n || (sb->heap && sb->data == NULL)) {
         size_t  cap;
 
         if (!sb->heap) {

@@ -30,16 +30,16 @@
  * 4. A worker reads root and seq out of the record it got from the pointer, without having said so
  *    yet. The record belongs to the root object of publication S, retired at S + 1; this worker's
  *    seen is below that, so it is not freed by (a). The same keeps pointer comparison free of ABA.
- * 5. A worker that starts: the master stores LIVE with seen = 0 and issues a full fence, then forks;
- *    the worker loads the root. The helper stores the root, issues a full fence, then loads the
- *    state. At least one sees the other: either the helper finds it live at seen = 0 and frees
- *    nothing, or the worker finds a root not older than the one the helper goes by.
+ * 5. A worker that starts: the master stores LIVE with seen = 0, issues a full fence, forks; the
+ *    worker loads the root. The helper stores the root, issues a full fence, and loads the state.
+ *    At least one sees the other: either the helper finds it live at seen = 0 and frees nothing, or
+ *    the worker finds a root not older than the one the helper goes by.
  * 6. A worker that died reads nothing any more. The master sets it DEAD and clears its pins; until
  *    the pins are cleared the helper keeps what they name, which is only late, never wrong.
- * 7. Helpers follow one another through the master's wait(): what the dead one stored is seen by the
- *    next. The next one writes only chunks, and hands out only slots, that had no owner, so
- *    whatever the published root reaches stays as it is. What a dead generation owns counts as one
- *    object, retired when a later generation publishes first, with all its slots' pins.
+ * 7. Helpers follow one another through the master's wait(): the next one sees what the dead one
+ *    stored. It writes only chunks, and hands out only slots, that had no owner, so whatever the
+ *    published root reaches stays as it is. What a dead generation owns counts as one object,
+ *    retired when a later generation publishes first, with all its slots' pins.
  */
 #include "config/image.h"
 
@@ -334,8 +334,8 @@ take_slot(void)
 
         __atomic_store_n(&image.head->group_owners[group], image.generation, __ATOMIC_RELEASE);
 
-        for (uint32_t i = GROUP; i-- > (group == 0); ) {
-            nc_vec_push(&image.free_slots, group * GROUP + i);
+        for (uint32_t i = GROUP; i > (group ? 0 : 1); i--) {
+            nc_vec_push(&image.free_slots, group * GROUP + i - 1);
         }
 
         return image.free_slots.items[--image.free_slots.n];
@@ -582,16 +582,13 @@ nc_image_publish(nc_image_object_t *obj, const void *root)
 static uint64_t
 seen_by_all(void)
 {
-    uint64_t  least = NEVER;
+    uint64_t  least = NEVER, seen;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);            /* point 5 in the head of this file */
 
     for (unsigned i = 0; i < image.n_workers; i++) {
-        row_t  *row = row_of(i);
-
-        if (__atomic_load_n(&row->state, __ATOMIC_ACQUIRE) == LIVE) {
-            uint64_t  seen = __atomic_load_n(&row->seen, __ATOMIC_ACQUIRE);
-
+        if (__atomic_load_n(&row_of(i)->state, __ATOMIC_ACQUIRE) == LIVE) {
+            seen = nc_image_worker_seen(i);
             least = NC_MIN(least, seen);
         }
     }
@@ -733,6 +730,8 @@ nc_image_worker_seen(unsigned index)
 void
 nc_image_stats(nc_image_stats_t *stats)
 {
+    nc_list_t  *lists[] = { &image.all, &image.retired };
+
     *stats = (nc_image_stats_t) {
         .held = image.mem.held,
         .mapped = (size_t) image.mem.n_owned * NC_IMAGE_CHUNK,
@@ -744,12 +743,10 @@ nc_image_stats(nc_image_stats_t *stats)
         .seq = newest_seq(),
     };
 
-    nc_list_each(&image.all, it) {
-        stats->used += nc_container_of(it, object_t, link)->pub.pool.used;
-    }
-
-    nc_list_each(&image.retired, it) {
-        stats->used += nc_container_of(it, object_t, link)->pub.pool.used;
+    for (unsigned i = 0; i < NC_COUNTOF(lists); i++) {
+        nc_list_each(lists[i], it) {
+            stats->used += nc_container_of(it, object_t, link)->pub.pool.used;
+        }
     }
 }
 

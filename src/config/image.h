@@ -18,7 +18,7 @@
 
 typedef struct nc_image_object_s  nc_image_object_t;
 
-/* An object under construction or published; lives on the helper's heap, its memory in the image. */
+/* An object under construction or published: on the helper's heap, its pool in the image. */
 struct nc_image_object_s {
     nc_pool_t   pool;                           /* what is compiled goes here */
     uint32_t    slot;                           /* 0: no slot was left, seal will fail */

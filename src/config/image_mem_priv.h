@@ -14,10 +14,10 @@
 
 typedef struct {
     nc_shm_t   *shm;                            /* the range; chunk i at i * NC_IMAGE_CHUNK */
-    uint32_t   *owners;                         /* shared: generation that owns each chunk, 0: free */
+    uint32_t   *owners;                         /* shared: generation that owns chunk i, 0: free */
     uint32_t    n_chunks;
     uint32_t    generation;                     /* ours */
-    uint64_t  **maps;                           /* per chunk: which blocks are free; NULL: not ours */
+    uint64_t  **maps;                           /* per chunk: its free blocks; NULL: not ours */
     nc_list_t   free[NC_IMAGE_ORDERS];          /* free blocks; the nodes lie in the blocks */
     uint32_t    n_whole;                        /* chunks that are one free block */
     uint32_t    n_owned;

@@ -57,8 +57,9 @@ nc_clog_t *nc_clog_open_fd(int fd, nc_errors_t *errors);
 void nc_clog_close(nc_clog_t *log);
 
 /*
- * What compaction keeps: history for as long as the file stays below `max_bytes` and has no more
- * than `max_txns` transactions. The newest state is kept whatever it takes.
+ * When to compact: above `max_bytes` (and twice what the last compaction left, so that a state that
+ * is larger is not rewritten at every turn) or above `max_txns` transactions. Compaction keeps as
+ * much history as fits into half of both. The newest state is kept whatever it takes.
  */
 void nc_clog_limits(nc_clog_t *log, uint64_t max_bytes, uint32_t max_txns);
 
@@ -111,7 +112,7 @@ nc_rc_t nc_clog_history(nc_clog_t *log, uint64_t from, nc_clog_txn_fn *txn_fn,
     nc_clog_record_fn *record_fn, void *ctx, nc_errors_t *errors);
 
 /*
- * Rewrites the log within its limits: a snapshot of the oldest generation to keep, then the
+ * Rewrites the log within half of its limits: a snapshot of the oldest generation to keep, then the
  * transactions since. States and generation numbers stay as they were. NC_ERROR: reported, the
  * log is unchanged.
  */

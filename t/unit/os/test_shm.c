@@ -158,7 +158,7 @@ START_TEST(limits_of_the_process_make_the_range_smaller)
 #ifndef __SANITIZE_ADDRESS__
     ck_assert_int_eq(in_child(create_under_address_limit, NULL), 0);
 #else
-    (void) create_under_address_limit;              /* the sanitizer needs the address space itself */
+    (void) create_under_address_limit;              /* the sanitizer needs all address space */
 #endif
     ck_assert_int_eq(in_child(create_under_file_limit, NULL), 0);
 }

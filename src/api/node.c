@@ -118,7 +118,7 @@ decimal_number(nc_str_t s, double *value)
     buf[s.len] = '\0';
     *value = strtod(buf, NULL);
 
-    return true;
+    return isfinite(*value);
 }
 
 static bool
@@ -319,7 +319,7 @@ nc_node_describe(const nc_node_t *node)
 bool
 nc_text_ok(nc_str_t text)
 {
-    const unsigned char  *p = (const unsigned char *) text.data;
+    const unsigned char  *p = (const unsigned char *) (text.data ? text.data : "");
     const unsigned char  *end = p + text.len;
 
     while (p < end) {

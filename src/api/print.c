@@ -3,6 +3,8 @@
 
 #include "api/doc_priv.h"
 
+#define MAX_SIMPLE_KEY  128                     /* bytes; a YAML key has at most 1024 characters */
+
 static void
 newline(nc_sb_t *out, unsigned indent, bool pretty)
 {
@@ -90,14 +92,66 @@ yaml_plain_ok(nc_str_t s)
     return true;
 }
 
-/* In double quotes; JSON's escapes are YAML's too. */
+/* How many bytes at the start of `s` (not empty) YAML cannot take as they are; 0: none. */
+static size_t
+yaml_special(nc_str_t s, uint32_t *code)
+{
+    const unsigned char  *p = (const unsigned char *) s.data;
+
+    if (p[0] == 0x7f) {
+        *code = 0x7f;
+        return 1;
+    }
+
+    if (s.len >= 2 && p[0] == 0xc2 && p[1] < 0xa0) {        /* C1 controls */
+        *code = p[1];
+        return 2;
+    }
+
+    if (s.len >= 3 && (p[0] == 0xe2 || p[0] == 0xef)) {
+        *code = (uint32_t) (p[0] & 0x0f) << 12 | (uint32_t) (p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+        if (*code == 0x2028 || *code == 0x2029 || *code == 0xfeff || *code >= 0xfffe) {
+            return 3;
+        }
+    }
+
+    return 0;
+}
+
+/* In double quotes: JSON's escapes are YAML's too, but YAML refuses or folds some more. */
+static void
+yaml_quoted(nc_sb_t *out, nc_str_t s)
+{
+    size_t  run = 0;
+
+    nc_sb_char(out, '"');
+
+    while (run < s.len) {
+        uint32_t  code;
+        size_t    n = yaml_special(nc_str_skip(s, run), &code);
+
+        if (n == 0) {
+            run++;
+            continue;
+        }
+
+        nc_sb_json_escaped(out, nc_str(s.data, run));
+        nc_sb_printf(out, "\\u%04" PRIx32, code);
+        s = nc_str_skip(s, run + n);
+        run = 0;
+    }
+
+    nc_sb_json_escaped(out, s);
+    nc_sb_char(out, '"');
+}
+
 static void
 yaml_scalar(nc_sb_t *out, const nc_node_t *node)
 {
     if (!node->quoted || (node->text.len > 0 && yaml_plain_ok(node->text))) {
         nc_sb_str_add(out, node->text);
     } else {
-        nc_sb_json_str(out, node->text);
+        yaml_quoted(out, node->text);
     }
 }
 
@@ -157,7 +211,15 @@ yaml_value(nc_sb_t *out, const nc_node_t *node, unsigned indent, const char *fil
 static void
 yaml_pair(nc_sb_t *out, const nc_pair_t *pair, unsigned indent, const char *file, unsigned flags)
 {
-    yaml_scalar(out, pair->key);
+    if (pair->key->text.len > MAX_SIMPLE_KEY) {
+        nc_sb_c_add(out, "? ");
+        yaml_scalar(out, pair->key);
+        nc_sb_char(out, '\n');
+        yaml_indent(out, indent);
+    } else {
+        yaml_scalar(out, pair->key);
+    }
+
     nc_sb_char(out, ':');
     yaml_value(out, pair->value, indent, file, flags);
 }

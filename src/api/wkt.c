@@ -6,12 +6,16 @@
 
 #include "api/message.h"
 
+#include <math.h>
+
 #include <google/protobuf/any.pb-c.h>
 #include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/struct.pb-c.h>
 #include <google/protobuf/timestamp.pb-c.h>
 
 #define MAX_DURATION_S  INT64_C(315576000000)   /* 10,000 years, protobuf's bound */
+#define MIN_TIME_S      INT64_C(-62135596800)   /* 0001-01-01T00:00:00Z */
+#define MAX_TIME_S      INT64_C(253402300799)   /* 9999-12-31T23:59:59Z */
 
 /* Up to nine digits behind a point, as nanoseconds. */
 static bool
@@ -170,7 +174,7 @@ nc_parse_timestamp(nc_str_t s, int64_t *seconds, int32_t *nanos)
 
     *seconds = days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
 
-    return true;
+    return *seconds >= MIN_TIME_S && *seconds <= MAX_TIME_S;
 }
 
 void
@@ -181,8 +185,8 @@ nc_format_timestamp(nc_sb_t *out, int64_t seconds, int32_t nanos)
     unsigned  rest, doe, yoe, doy, mp, day, month;
 
     /* Outside the years 1 to 9999 there is no text form; the nearest that has one is shown. */
-    seconds = NC_MAX(seconds, INT64_C(-62135596800));
-    seconds = NC_MIN(seconds, INT64_C(253402300799));
+    seconds = NC_MAX(seconds, MIN_TIME_S);
+    seconds = NC_MIN(seconds, MAX_TIME_S);
     nanos = NC_MIN(NC_MAX(nanos, 0), 999999999);
 
     days = seconds / 86400 - (seconds % 86400 < 0);
@@ -203,6 +207,37 @@ nc_format_timestamp(nc_sb_t *out, int64_t seconds, int32_t nanos)
     nc_sb_char(out, 'Z');
 }
 
+/* {seconds: 1, nanos: 500000000} within the bounds that the text form keeps by itself. */
+static void
+decode_time_fields(nc_decoder_t *d, nc_at_t at, const ProtobufCMessageDescriptor *type,
+    const nc_node_t *node, ProtobufCMessage **slot)
+{
+    ProtobufCMessage  *m = nc_message_new(d->pool, type);
+    int64_t            seconds;
+    int32_t            nanos;
+    bool               ok;
+
+    nc_decode_message(d, at, m, node);
+
+    if (type == &google__protobuf__duration__descriptor) {
+        seconds = ((Google__Protobuf__Duration *) (void *) m)->seconds;
+        nanos = ((Google__Protobuf__Duration *) (void *) m)->nanos;
+        ok = seconds >= -MAX_DURATION_S && seconds <= MAX_DURATION_S && nanos > -1000000000
+            && nanos < 1000000000 && !(seconds > 0 && nanos < 0) && !(seconds < 0 && nanos > 0);
+    } else {
+        seconds = ((Google__Protobuf__Timestamp *) (void *) m)->seconds;
+        nanos = ((Google__Protobuf__Timestamp *) (void *) m)->nanos;
+        ok = seconds >= MIN_TIME_S && seconds <= MAX_TIME_S && nanos >= 0 && nanos < 1000000000;
+    }
+
+    if (!ok) {
+        nc_decode_error(d, at, node, "seconds and nanos are out of range, or of different signs");
+        return;
+    }
+
+    *slot = m;
+}
+
 /* "1.5s" or {seconds: 1, nanos: 500000000}; timestamps alike. */
 static void
 decode_time(nc_decoder_t *d, nc_at_t at, const ProtobufCMessageDescriptor *type,
@@ -214,8 +249,7 @@ decode_time(nc_decoder_t *d, nc_at_t at, const ProtobufCMessageDescriptor *type,
     bool      ok;
 
     if (node->kind == NC_NODE_MAP) {
-        *slot = nc_message_new(d->pool, type);
-        nc_decode_message(d, at, *slot, node);
+        decode_time_fields(d, at, type, node, slot);
         return;
     }
 
@@ -315,7 +349,7 @@ decode_list_value(nc_decoder_t *d, nc_at_t at, const nc_node_t *node)
 }
 
 static void
-decode_plain(const nc_node_t *node, Google__Protobuf__Value *v)
+decode_plain(nc_decoder_t *d, nc_at_t at, const nc_node_t *node, Google__Protobuf__Value *v)
 {
     bool  flag;
 
@@ -330,7 +364,9 @@ decode_plain(const nc_node_t *node, Google__Protobuf__Value *v)
         break;
     case NC_PLAIN_NUMBER:
         v->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_NUMBER_VALUE;
-        (void) nc_node_number(node, &v->number_value);
+        if (!nc_node_number(node, &v->number_value) || !isfinite(v->number_value)) {
+            nc_decode_error(d, at, node, "only finite numbers can stand here");
+        }
         break;
     case NC_PLAIN_STRING:
         v->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE;
@@ -366,7 +402,7 @@ decode_dynamic(nc_decoder_t *d, nc_at_t at, const nc_node_t *node)
         v->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_LIST_VALUE;
         v->list_value = decode_list_value(d, at, node);
     } else {
-        decode_plain(node, v);
+        decode_plain(d, at, node, v);
     }
 
     d->depth -= 3;

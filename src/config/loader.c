@@ -728,5 +728,6 @@ nc_loader_fini(void)
     }
 
     nc_stats_owner_destroy(nc_loader.stats);
+    free(nc_loader.id_uses);
     memset(&nc_loader, 0, sizeof(nc_loader));
 }

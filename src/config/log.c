@@ -290,42 +290,50 @@ failed:
 
 
 /*
- * Finds the head that counts, and writes it over the other one if that is damaged. NC_DECLINED:
- * none is whole. NC_ERROR: reported.
+ * Finds the head that counts, and makes it both heads unless the other is the one before it.
+ * NC_DECLINED: none is whole. NC_ERROR: reported.
  */
 static nc_rc_t
 read_heads(nc_clog_t *log, uint64_t size, nc_errors_t *errors)
 {
     char            bytes[NC_CLOG_START] = { 0 };
-    nc_clog_head_t  head;
+    nc_clog_head_t  heads[2];
     unsigned        n = 0;
+    bool            newer;
 
     if (nc_clog_read_at(log->fd, bytes, NC_MIN(size, sizeof(bytes)), 0) != NC_OK) {
         return nc_clog_fail(log, errors, "cannot read");
     }
 
     for (unsigned i = 0; i < 2; i++) {
-        nc_rc_t  rc = nc_clog_head_read(bytes + i * NC_CLOG_HEAD_BYTES, &head);
+        nc_rc_t  rc = nc_clog_head_read(bytes + i * NC_CLOG_HEAD_BYTES, &heads[n]);
 
         if (rc == NC_DECLINED) {
             return nc_errors_add(errors, log->path, 0, 0, "",
                                  "config log: written by a newer version of Nuncio");
         }
 
-        if (rc != NC_OK || head.start > NC_MAX(size, NC_CLOG_START)) {
-            continue;
-        }
-
-        if (n++ == 0 || head.seq > log->head.seq) {
-            log->head = head;
-        }
+        n += rc == NC_OK && heads[n].start <= NC_MAX(size, NC_CLOG_START);
     }
 
-    if (n == 1 && !log->read_only && nc_clog_write_heads(log->fd, &log->head) != NC_OK) {
+    if (n == 0) {
+        return NC_DECLINED;
+    }
+
+    newer = n == 2 && heads[1].seq > heads[0].seq;
+    log->head = heads[newer];
+
+    if (n == 2 && log->head.seq - heads[!newer].seq <= 1 && log->head.seq <= UINT32_MAX) {
+        return NC_OK;
+    }
+
+    log->head.seq = 1;
+
+    if (!log->read_only && nc_clog_write_heads(log->fd, &log->head) != NC_OK) {
         return nc_clog_fail(log, errors, "cannot mend the head");
     }
 
-    return n ? NC_OK : NC_DECLINED;
+    return NC_OK;
 }
 
 

@@ -7,6 +7,7 @@
 
 #define FRAME_MAGIC     0x0a4e5854u             /* "TXN\n" */
 #define FLAG_SNAPSHOT   0x1u
+#define MAX_NUMBER      (UINT64_MAX / 4)        /* of generations, offsets, heads */
 
 static const char  file_magic[8] = "NCCLOG\r\n";
 
@@ -77,7 +78,9 @@ nc_clog_head_read(const char in[NC_CLOG_HEAD_BYTES], nc_clog_head_t *head)
     head->seq = get64(in + 16);
     head->start = get64(in + 24);
 
-    return head->start >= NC_CLOG_START && head->start <= INT64_MAX ? NC_OK : NC_ERROR;
+    /* Numbers so large were never counted up to. */
+    return head->start >= NC_CLOG_START && head->start <= MAX_NUMBER && head->seq <= MAX_NUMBER
+        ? NC_OK : NC_ERROR;
 }
 
 
@@ -110,7 +113,7 @@ nc_clog_frame_read(const char in[NC_CLOG_FRAME_BYTES], nc_clog_frame_t *frame)
     }
 
     if ((flags & ~FLAG_SNAPSHOT) || get32(in + 40) != 0 || get64(in + 8) == 0
-        || get64(in + 8) > INT64_MAX)
+        || get64(in + 8) > MAX_NUMBER)
     {
         return "malformed transaction head";
     }

@@ -1,0 +1,4 @@
+nc_module_name=envoy.access_loggers.stderr
+nc_module_kind=access_log
+nc_module_symbol=nc_access_log_stderr_module
+nc_module_srcs="stderr.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.access_loggers.stdout
+nc_module_kind=access_log
+nc_module_symbol=nc_access_log_stdout_module
+nc_module_srcs="stdout.c"

@@ -1,0 +1,30 @@
+/*
+ * access_log.h: what an access log module does, and lines to a file for those that write lines.
+ * A module's compile makes `conf` in the image.
+ */
+#ifndef NC_HTTP_ACCESS_LOG_H
+#define NC_HTTP_ACCESS_LOG_H
+
+#include "http/formatter.h"
+#include "http/info.h"
+
+typedef struct nc_access_log_ops_s {
+    /* Logs one finished stream. Nothing of `view` is kept. Never fails and never waits. */
+    void (*log)(const void *conf, const nc_http_view_t *view);
+} nc_access_log_ops_t;
+
+/* A log that writes lines of a format to a file. */
+typedef struct {
+    uint32_t            file;                   /* key of nc_log_shared */
+    const nc_format_t  *format;
+} nc_access_log_lines_t;
+
+/* The image object; `format` NULL: errors were added already. NULL: errors were added. */
+const nc_access_log_lines_t *nc_access_log_lines_compile(nc_compile_t *cc,
+    const struct ProtobufCMessage *message, const char *field, const char *path,
+    const nc_format_t *format);
+
+/* nc_access_log_ops_t.log for a conf that is an nc_access_log_lines_t. */
+void nc_access_log_lines_log(const void *conf, const nc_http_view_t *view);
+
+#endif

@@ -1,0 +1,288 @@
+/*
+ * route.h: route tables: RouteConfiguration compiled into image memory, look-up, and what a route
+ * does to requests and responses.
+ *
+ * Invariants:
+ *  1. The route found is the first in the order of the configuration that matches, whatever index
+ *     was used to find it.
+ *  2. A table is immutable; workers read it in place. Whoever keeps a match pins the object that
+ *     the table was compiled into.
+ */
+#ifndef NC_HTTP_ROUTE_H
+#define NC_HTTP_ROUTE_H
+
+#include "base/module.h"
+#include "http/matcher.h"
+#include "http/metadata.h"
+#include "http/mutations.h"
+
+struct Envoy__Config__Route__V3__RouteConfiguration;
+
+typedef struct nc_route_config_s  nc_route_config_t;
+typedef struct nc_vhost_s         nc_vhost_t;
+typedef struct nc_route_s         nc_route_t;
+
+typedef enum {
+    NC_ROUTE_FORWARD,                           /* route: `forward` is set */
+    NC_ROUTE_REDIRECT,                          /* redirect: use nc_route_redirect */
+    NC_ROUTE_DIRECT_RESPONSE,                   /* direct_response: `direct` is set */
+    NC_ROUTE_NON_FORWARDING                     /* non_forwarding_action */
+} nc_route_kind_t;
+
+/* Reasons to try again, by Envoy's names (retry_on and x-envoy-retry-on, x-envoy-retry-grpc-on). */
+#define NC_RETRY_ON(X)  \
+    X(5XX, "5xx")  \
+    X(GATEWAY_ERROR, "gateway-error")  \
+    X(RESET, "reset")  \
+    X(RESET_BEFORE_REQUEST, "reset-before-request")  \
+    X(CONNECT_FAILURE, "connect-failure")  \
+    X(ENVOY_RATELIMITED, "envoy-ratelimited")  \
+    X(RETRIABLE_4XX, "retriable-4xx")  \
+    X(REFUSED_STREAM, "refused-stream")  \
+    X(RETRIABLE_STATUS_CODES, "retriable-status-codes")  \
+    X(RETRIABLE_HEADERS, "retriable-headers")  \
+    X(HTTP3_POST_CONNECT_FAILURE, "http3-post-connect-failure")  \
+    X(GRPC_CANCELLED, "cancelled")  \
+    X(GRPC_DEADLINE_EXCEEDED, "deadline-exceeded")  \
+    X(GRPC_INTERNAL, "internal")  \
+    X(GRPC_RESOURCE_EXHAUSTED, "resource-exhausted")  \
+    X(GRPC_UNAVAILABLE, "unavailable")
+
+enum {
+#define X(id, name)  NC_RETRY_##id##_INDEX,
+    NC_RETRY_ON(X)
+#undef X
+    NC_RETRY_COUNT
+};
+
+enum {
+#define X(id, name)  NC_RETRY_##id = 1u << NC_RETRY_##id##_INDEX,
+    NC_RETRY_ON(X)
+#undef X
+    NC_RETRY_NONE = 0
+};
+
+/* Bits of a comma-separated list; *all_known (may be NULL) is false when a word is unknown. */
+uint32_t nc_retry_on_parse(nc_str_t list, bool *all_known);
+
+typedef struct {
+    uint32_t         retry_on;                  /* NC_RETRY_* bits */
+    uint32_t         num_retries;               /* default 1 */
+    uint32_t         per_try_timeout_ms;        /* 0: the route's timeout alone */
+    uint32_t         back_off_base_ms;          /* default 25 */
+    uint32_t         back_off_max_ms;           /* default 10 x base */
+    const uint16_t  *status_codes;              /* retriable_status_codes */
+    uint32_t         n_status_codes;
+} nc_retry_policy_t;
+
+typedef struct {
+    nc_str_t               name;                /* cluster; data NULL: from cluster_header */
+    nc_str_t               cluster_header;      /* lower case; data NULL: none */
+    nc_str_t               host_rewrite;        /* host_rewrite_literal; data NULL: none */
+    uint64_t               end;                 /* sum of the weights up to and with this one */
+    const nc_mutations_t  *request_mutations;   /* NULL: none; so below */
+    const nc_mutations_t  *response_mutations;
+    const struct nc_filter_confs_s  *filters;
+} nc_weighted_cluster_t;
+
+typedef struct {
+    nc_str_t  type;                             /* "websocket", lower case */
+    bool      enabled;
+} nc_upgrade_t;
+
+typedef enum {
+    NC_HOST_KEEP,
+    NC_HOST_LITERAL,                            /* host_rewrite_literal: `host` */
+    NC_HOST_AUTO,                               /* auto_host_rewrite: name of the chosen host */
+    NC_HOST_HEADER,                             /* host_rewrite_header: `host` is the name */
+    NC_HOST_PATH_REGEX                          /* host_rewrite_path_regex: `host_regex` */
+} nc_host_rewrite_t;
+
+/* RouteAction. */
+typedef struct {
+    nc_str_t                      cluster;      /* data NULL: not by name */
+    nc_str_t                      cluster_header;   /* lower case; data NULL: not by header */
+    const nc_weighted_cluster_t  *weighted;     /* NULL: not by weight */
+    uint32_t                      n_weighted;
+    uint64_t                      total_weight;
+    nc_str_t                      weight_header;    /* header with the random value, or NULL */
+    uint16_t                      cluster_not_found_status; /* 503, 404 or 500 */
+    uint64_t                      timeout_ms;   /* default 15000; 0: none */
+    uint64_t                      idle_timeout_ms;  /* 0: none; only when idle_timeout_set */
+    bool                          idle_timeout_set; /* false: the connection manager's holds */
+    bool                          append_x_forwarded_host;
+    nc_host_rewrite_t             host_rewrite;
+    nc_str_t                      host;
+    const nc_regex_rewrite_t     *host_regex;
+    nc_str_t                      prefix_rewrite;   /* data NULL: none */
+    const nc_regex_rewrite_t     *regex_rewrite;    /* NULL: none */
+    const nc_retry_policy_t      *retry;        /* the route's or the vhost's; NULL: none */
+    const nc_upgrade_t           *upgrades;     /* upgrade_configs */
+    uint32_t                      n_upgrades;
+} nc_route_forward_t;
+
+/* RedirectAction; see nc_route_redirect. */
+typedef struct {
+    bool                       https;
+    nc_str_t                   scheme;          /* data NULL: none; so below */
+    nc_str_t                   host;
+    uint16_t                   port;            /* 0: none */
+    nc_str_t                   path;
+    bool                       path_has_query;
+    nc_str_t                   prefix_rewrite;
+    const nc_regex_rewrite_t  *regex_rewrite;
+    bool                       strip_query;
+    uint16_t                   status;
+} nc_route_redirect_t;
+
+/* DirectResponseAction. */
+typedef struct {
+    uint16_t  status;
+    nc_str_t  body;                             /* may be empty */
+} nc_route_direct_t;
+
+/* Configuration of one HTTP filter on one level. */
+typedef struct {
+    nc_str_t      name;                         /* of the filter, as in http_filters */
+    const void   *conf;                         /* route_compile's object; NULL: only switches */
+    bool          disabled;                     /* FilterConfig.disabled */
+    bool          has_switch;                   /* a FilterConfig: `disabled` was said, yes or no */
+} nc_filter_conf_t;
+
+typedef struct nc_filter_confs_s {
+    const nc_filter_conf_t  *items;
+    uint32_t                 n;
+} nc_filter_confs_t;
+
+typedef enum {
+    NC_ROUTE_PREFIX,
+    NC_ROUTE_PATH,
+    NC_ROUTE_SEPARATED_PREFIX,
+    NC_ROUTE_REGEX
+} nc_route_path_kind_t;
+
+struct nc_route_s {
+    nc_str_t                    name;           /* may be empty */
+    nc_route_kind_t             kind;
+    uint32_t                    order;          /* index in its virtual host */
+    const nc_vhost_t           *vhost;
+    const nc_route_forward_t   *forward;        /* FORWARD */
+    const nc_route_redirect_t  *redirect;       /* REDIRECT */
+    const nc_route_direct_t    *direct;         /* DIRECT_RESPONSE */
+    const nc_mutations_t       *request_mutations;
+    const nc_mutations_t       *response_mutations;
+    const nc_filter_confs_t    *filters;
+    const nc_metadata_t        *metadata;
+
+    /* RouteMatch; read by the look-up, and by whoever explains it */
+    nc_route_path_kind_t        path_kind;
+    bool                        ignore_case;
+    bool                        has_fraction;
+    nc_str_t                    path;           /* lower case when ignore_case; regex: its text */
+    const nc_regex_t           *regex;
+    nc_fraction_t               fraction;
+    const nc_header_matcher_t  *headers;
+    uint32_t                    n_headers;
+    const nc_query_matcher_t   *query;
+    uint32_t                    n_query;
+};
+
+typedef enum {
+    NC_VHOST_TLS_NONE,
+    NC_VHOST_TLS_EXTERNAL_ONLY,
+    NC_VHOST_TLS_ALL
+} nc_vhost_tls_t;
+
+struct nc_vhost_s {
+    nc_str_t                          name;
+    const nc_route_config_t          *config;
+    const nc_route_t                 *routes;   /* in order */
+    uint32_t                          n_routes;
+    nc_vhost_tls_t                    require_tls;
+    bool                              attempt_count_in_request;
+    bool                              attempt_count_in_response;
+    const nc_mutations_t             *request_mutations;
+    const nc_mutations_t             *response_mutations;
+    const nc_filter_confs_t          *filters;
+    const nc_retry_policy_t          *retry;
+    const struct nc_route_index_s    *index;    /* of `routes`; see route_index.h */
+    const struct nc_route_index_s    *index_lower;  /* of case-insensitive ones; NULL: none */
+};
+
+struct nc_route_config_s {
+    nc_str_t                          name;
+    const nc_vhost_t                 *vhosts;
+    uint32_t                          n_vhosts;
+    const nc_mutations_t             *request_mutations;
+    const nc_mutations_t             *response_mutations;
+    const nc_filter_confs_t          *filters;
+    const nc_str_t                   *internal_only_headers;    /* lower case */
+    uint32_t                          n_internal_only_headers;
+    bool                              most_specific_wins;
+    const struct nc_vhost_index_s    *index;
+    uint32_t                          slot;     /* of the object that this table belongs to */
+};
+
+/* What a look-up goes by. */
+typedef struct {
+    const nc_headers_t  *headers;               /* :path, :authority and all others */
+    uint64_t             random;                /* the stream's; the same at every look-up */
+    bool                 is_tls;                /* downstream; used without x-forwarded-proto */
+    nc_pool_t           *pool;                  /* scratch, and memory of what is in the match */
+} nc_route_request_t;
+
+typedef struct {
+    const nc_route_config_t      *config;
+    const nc_vhost_t             *vhost;        /* NULL: no virtual host of this name */
+    const nc_route_t             *route;        /* NULL: none of its routes matches */
+    const nc_weighted_cluster_t  *weighted;     /* the one chosen, or NULL */
+    nc_str_t                      cluster;      /* FORWARD: the name; data NULL: no such header */
+} nc_route_match_t;
+
+/*
+ * Compiles a route table into cc->pool. NULL: errors were added. Cluster names are checked by
+ * cc->has_cluster unless validate_clusters is false.
+ */
+const nc_route_config_t *nc_route_config_compile(nc_compile_t *cc,
+    const struct Envoy__Config__Route__V3__RouteConfiguration *msg);
+
+/* Fills *out. NC_DECLINED: no route; out->vhost tells whether there was a virtual host at least. */
+nc_rc_t nc_route_find(const nc_route_config_t *rc, const nc_route_request_t *rq,
+    nc_route_match_t *out);
+
+/* As nc_route_find, by a walk over all routes: the definition that the index is tested against. */
+nc_rc_t nc_route_find_slowly(const nc_route_config_t *rc, const nc_route_request_t *rq,
+    nc_route_match_t *out);
+
+/* The virtual host of this :authority, or NULL. */
+const nc_vhost_t *nc_route_vhost(const nc_route_config_t *rc, nc_str_t host, nc_pool_t *pool);
+
+/* Most specific configuration of filter `name` (weight, route, vhost, table); NULL: none. */
+const nc_filter_conf_t *nc_route_filter_conf(const nc_route_match_t *m, nc_str_t name);
+
+/*
+ * Header mutations of all levels in Envoy's order. Requests: call before nc_route_rewrite_request
+ * (the router does both). Responses: also for redirects, direct responses and local replies.
+ */
+void nc_route_request_mutations(const nc_route_match_t *m, nc_headers_t *request,
+    const nc_http_view_t *view, nc_pool_t *pool);
+void nc_route_response_mutations(const nc_route_match_t *m, nc_headers_t *response,
+    const nc_http_view_t *view, nc_pool_t *pool);
+
+/*
+ * Path and host rewrites of a FORWARD route: sets :path, :authority, x-forwarded-host, and, unless
+ * `suppress_envoy_headers`, x-envoy-original-path and x-envoy-original-host. Not NC_HOST_AUTO: see
+ * nc_route_set_host. NC_ERROR: a regex limit was hit; answer 500.
+ */
+nc_rc_t nc_route_rewrite_request(const nc_route_match_t *m, nc_headers_t *request,
+    nc_pool_t *pool, bool suppress_envoy_headers);
+
+/* For auto_host_rewrite, when the upstream host is chosen: sets :authority as above. */
+void nc_route_set_host(const nc_route_match_t *m, nc_headers_t *request, nc_str_t host,
+    nc_pool_t *pool, bool suppress_envoy_headers);
+
+/* Location of a REDIRECT route, in `pool`; *status is 301, 302, 303, 307 or 308. */
+nc_str_t nc_route_redirect(const nc_route_match_t *m, const nc_headers_t *request,
+    nc_pool_t *pool, bool is_tls, uint16_t *status);
+
+#endif

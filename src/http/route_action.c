@@ -1,0 +1,415 @@
+/* route_action.c: what routes do (RouteAction, RedirectAction, DirectResponseAction): compiled. */
+#include "http/route_priv.h"
+
+#include "api/message.h"
+#include "envoy/config/core/v3/base.pb-c.h"
+#include "envoy/config/route/v3/route.pb-c.h"
+#include "envoy/config/route/v3/route_components.pb-c.h"
+#include <google/protobuf/wrappers.pb-c.h>
+#include "http/data_source.h"
+
+#define TIMEOUT_DEFAULT_MS      15000u
+#define BACK_OFF_DEFAULT_MS     25u
+
+#define CLUSTER(kind)   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_##kind
+#define HOST(kind)      ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_##kind
+#define WEIGHT_HOST(kind)  \
+    ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_##kind
+#define RANDOM(kind)  \
+    ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__RANDOM_VALUE_SPECIFIER_##kind
+#define SCHEME(kind)  \
+    ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_##kind
+#define REDIRECT_PATH(kind)  \
+    ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__PATH_REWRITE_SPECIFIER_##kind
+
+
+static void
+check_cluster(nc_route_compile_t *rc, const struct ProtobufCMessage *message, const char *field,
+    const char *name)
+{
+    nc_compile_t  *cc = rc->cc;
+
+    if (rc->check_clusters && cc->has_cluster != NULL && !cc->has_cluster(cc, nc_str_c(name))) {
+        nc_compile_error(cc, message, field, "unknown cluster '%s'", name);
+    }
+}
+
+
+/* A path that a request line could not carry is refused. */
+static void
+check_path(nc_route_compile_t *rc, const struct ProtobufCMessage *message, const char *field,
+    nc_str_t path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        unsigned char  c = (unsigned char) path.data[i];
+
+        if (c <= ' ' || c == 0x7f) {
+            nc_compile_error(rc->cc, message, field,
+                "byte 0x%02x at position %zu must not stand in a path", c, i);
+            return;
+        }
+    }
+}
+
+
+static const nc_regex_rewrite_t *
+compile_path_rewrite(nc_route_compile_t *rc, const struct ProtobufCMessage *message,
+    const Envoy__Type__Matcher__V3__RegexMatchAndSubstitute *msg)
+{
+    const nc_regex_rewrite_t  *rewrite = nc_regex_rewrite_compile(rc->cc, msg);
+
+    if (rewrite != NULL) {
+        check_path(rc, message, "regex_rewrite.substitution", rewrite->substitution);
+    }
+
+    return rewrite;
+}
+
+
+uint32_t
+nc_retry_on_parse(nc_str_t list, bool *all_known)
+{
+    static const nc_str_t  names[] = {
+#define X(id, name)  NC_STR_INIT(name),
+        NC_RETRY_ON(X)
+#undef X
+    };
+    uint32_t  bits = 0;
+    nc_str_t  word;
+
+    if (all_known != NULL) {
+        *all_known = true;
+    }
+
+    while (nc_str_split(&list, ',', &word)) {
+        unsigned  i = 0;
+
+        word = nc_str_trim(word);
+        while (i < NC_RETRY_COUNT && !nc_str_eq(names[i], word)) {
+            i++;
+        }
+
+        if (i < NC_RETRY_COUNT) {
+            bits |= NC_BIT(i);
+        } else if (all_known != NULL) {
+            *all_known = false;
+        }
+    }
+
+    return bits;
+}
+
+
+static uint32_t
+to_u32(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t) value;
+}
+
+
+static void
+compile_back_off(nc_route_compile_t *rc,
+    const Envoy__Config__Route__V3__RetryPolicy__RetryBackOff *msg, nc_retry_policy_t *p)
+{
+    uint64_t  base = nc_duration_ms(msg->base_interval, BACK_OFF_DEFAULT_MS);
+    uint64_t  max = nc_duration_ms(msg->max_interval, NC_MAX(base, 1) * 10);
+
+    base = NC_MAX(base, 1);
+    max = NC_MAX(max, 1);
+
+    if (max < base) {
+        nc_compile_error(rc->cc, &msg->base, "max_interval",
+            "must not be less than base_interval");
+    }
+
+    p->back_off_base_ms = to_u32(base);
+    p->back_off_max_ms = to_u32(max);
+}
+
+
+const nc_retry_policy_t *
+nc_route_compile_retry(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RetryPolicy *msg)
+{
+    bool                all_known;
+    uint16_t           *codes;
+    nc_retry_policy_t  *p = nc_pool_new(rc->cc->pool, nc_retry_policy_t);
+
+    p->retry_on = nc_retry_on_parse(nc_str_c(msg->retry_on), &all_known);
+    if (!all_known) {
+        nc_compile_warn(rc->cc, &msg->base, "retry_on",
+            "'%s' has a word that is not a retry condition; it is ignored", msg->retry_on);
+    }
+
+    p->num_retries = msg->num_retries != NULL ? msg->num_retries->value : 1;
+    p->per_try_timeout_ms = to_u32(nc_duration_ms(msg->per_try_timeout, 0));
+    p->back_off_base_ms = BACK_OFF_DEFAULT_MS;
+    p->back_off_max_ms = BACK_OFF_DEFAULT_MS * 10;
+
+    if (msg->retry_back_off != NULL) {
+        compile_back_off(rc, msg->retry_back_off, p);
+    }
+
+    codes = nc_pool_array(rc->cc->pool, msg->n_retriable_status_codes, sizeof(*codes));
+    for (size_t i = 0; i < msg->n_retriable_status_codes; i++) {
+        if (msg->retriable_status_codes[i] > 999) {
+            nc_compile_error(rc->cc, &msg->base, "retriable_status_codes",
+                "%u is not a status code", msg->retriable_status_codes[i]);
+        }
+        codes[i] = (uint16_t) msg->retriable_status_codes[i];
+    }
+    p->status_codes = codes;
+    p->n_status_codes = (uint32_t) msg->n_retriable_status_codes;
+
+    return p;
+}
+
+
+static void
+compile_weight(nc_route_compile_t *rc,
+    const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *msg, nc_weighted_cluster_t *w)
+{
+    nc_mutations_src_t  request = NC_ROUTE_MUTATIONS(msg, request);
+    nc_mutations_src_t  response = NC_ROUTE_MUTATIONS(msg, response);
+
+    w->name = nc_route_text(rc, msg->name);
+    w->cluster_header = nc_route_text_lower(rc, msg->cluster_header);
+
+    if ((w->name.data == NULL) == (w->cluster_header.data == NULL)) {
+        nc_compile_error(rc->cc, &msg->base, "name",
+            "one of name and cluster_header is required, and only one");
+    } else if (w->name.data != NULL) {
+        check_cluster(rc, &msg->base, "name", msg->name);
+    }
+
+    if (msg->host_rewrite_specifier_case == WEIGHT_HOST(HOST_REWRITE_LITERAL)) {
+        w->host_rewrite = nc_route_text(rc, msg->host_rewrite_literal);
+    }
+
+    nc_mutations_compile(rc->cc, &request, &w->request_mutations);
+    nc_mutations_compile(rc->cc, &response, &w->response_mutations);
+    NC_ROUTE_FILTERS(rc, msg, w->filters);
+}
+
+
+static void
+compile_weighted(nc_route_compile_t *rc, const Envoy__Config__Route__V3__WeightedCluster *msg,
+    nc_route_forward_t *f)
+{
+    uint64_t                total = 0;
+    nc_weighted_cluster_t  *w = nc_pool_array(rc->cc->pool, msg->n_clusters, sizeof(*w));
+
+    for (size_t i = 0; i < msg->n_clusters; i++) {
+        compile_weight(rc, msg->clusters[i], &w[i]);
+        total += msg->clusters[i]->weight != NULL ? msg->clusters[i]->weight->value : 0;
+        w[i].end = total;
+    }
+
+    if (total == 0 || total > UINT32_MAX) {
+        nc_compile_error(rc->cc, &msg->base, "clusters",
+            "the sum of the weights is %" PRIu64 ", expected 1 to %u", total, UINT32_MAX);
+    }
+
+    if (msg->total_weight != NULL && msg->total_weight->value != total) {
+        nc_compile_warn(rc->cc, &msg->base, "total_weight",
+            "is %u, but the weights add up to %" PRIu64 "; the sum is used",
+            msg->total_weight->value, total);
+    }
+
+    if (msg->random_value_specifier_case == RANDOM(HEADER_NAME)) {
+        f->weight_header = nc_route_text_lower(rc, msg->header_name);
+    }
+
+    f->weighted = w;
+    f->n_weighted = (uint32_t) msg->n_clusters;
+    f->total_weight = total;
+}
+
+
+static void
+compile_host_rewrite(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAction *msg,
+    nc_route_forward_t *f)
+{
+    switch (msg->host_rewrite_specifier_case) {
+
+    case HOST(HOST_REWRITE_LITERAL):
+        f->host = nc_route_text(rc, msg->host_rewrite_literal);
+        f->host_rewrite = f->host.data != NULL ? NC_HOST_LITERAL : NC_HOST_KEEP;
+        break;
+
+    case HOST(AUTO_HOST_REWRITE):
+        f->host_rewrite = msg->auto_host_rewrite->value ? NC_HOST_AUTO : NC_HOST_KEEP;
+        break;
+
+    case HOST(HOST_REWRITE_HEADER):
+        f->host = nc_route_text_lower(rc, msg->host_rewrite_header);
+        f->host_rewrite = f->host.data != NULL ? NC_HOST_HEADER : NC_HOST_KEEP;
+        break;
+
+    case HOST(HOST_REWRITE_PATH_REGEX):
+        f->host_regex = nc_regex_rewrite_compile(rc->cc, msg->host_rewrite_path_regex);
+        f->host_rewrite = NC_HOST_PATH_REGEX;
+        break;
+
+    default:
+        f->host_rewrite = NC_HOST_KEEP;
+        break;
+    }
+}
+
+
+static void
+compile_upgrades(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAction *msg,
+    nc_route_forward_t *f)
+{
+    nc_upgrade_t  *u = nc_pool_array(rc->cc->pool, msg->n_upgrade_configs, sizeof(*u));
+
+    for (size_t i = 0; i < msg->n_upgrade_configs; i++) {
+        u[i].type = nc_route_text_lower(rc, msg->upgrade_configs[i]->upgrade_type);
+        u[i].enabled = msg->upgrade_configs[i]->enabled == NULL
+            || msg->upgrade_configs[i]->enabled->value;
+
+        for (size_t j = 0; j < i; j++) {
+            if (nc_str_eq(u[i].type, u[j].type)) {
+                nc_compile_error(rc->cc, &msg->upgrade_configs[i]->base, "upgrade_type",
+                    "'%s' stands here twice", msg->upgrade_configs[i]->upgrade_type);
+                break;
+            }
+        }
+    }
+
+    f->upgrades = u;
+    f->n_upgrades = (uint32_t) msg->n_upgrade_configs;
+}
+
+
+static void
+compile_cluster(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAction *msg,
+    nc_route_forward_t *f)
+{
+    static const uint16_t  statuses[] = { 503, 404, 500 };
+    unsigned               status = (unsigned) msg->cluster_not_found_response_code;
+
+    switch (msg->cluster_specifier_case) {
+
+    case CLUSTER(CLUSTER):
+        f->cluster = nc_route_text(rc, msg->cluster);
+        check_cluster(rc, &msg->base, "cluster", msg->cluster);
+        break;
+
+    case CLUSTER(CLUSTER_HEADER):
+        f->cluster_header = nc_route_text_lower(rc, msg->cluster_header);
+        break;
+
+    case CLUSTER(WEIGHTED_CLUSTERS):
+        compile_weighted(rc, msg->weighted_clusters, f);
+        break;
+
+    default:
+        nc_compile_error(rc->cc, &msg->base, "",
+            "one of cluster, cluster_header, weighted_clusters is required");
+        break;
+    }
+
+    f->cluster_not_found_status = statuses[status < NC_COUNTOF(statuses) ? status : 0];
+}
+
+
+const nc_route_forward_t *
+nc_route_compile_forward(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_retry_policy_t *vhost_retry)
+{
+    nc_route_forward_t  *f = nc_pool_new(rc->cc->pool, nc_route_forward_t);
+
+    compile_cluster(rc, msg, f);
+    compile_host_rewrite(rc, msg, f);
+    compile_upgrades(rc, msg, f);
+
+    f->timeout_ms = nc_duration_ms(msg->timeout, TIMEOUT_DEFAULT_MS);
+    f->idle_timeout_set = msg->idle_timeout != NULL;
+    f->idle_timeout_ms = nc_duration_ms(msg->idle_timeout, 0);
+    f->append_x_forwarded_host = msg->append_x_forwarded_host;
+
+    f->prefix_rewrite = nc_route_text(rc, msg->prefix_rewrite);
+    check_path(rc, &msg->base, "prefix_rewrite", f->prefix_rewrite);
+
+    if (msg->regex_rewrite != NULL) {
+        f->regex_rewrite = compile_path_rewrite(rc, &msg->base, msg->regex_rewrite);
+
+        if (f->prefix_rewrite.data != NULL) {
+            nc_compile_error(rc->cc, &msg->base, "regex_rewrite",
+                "prefix_rewrite and regex_rewrite must not both be set");
+        }
+    }
+
+    f->retry = msg->retry_policy != NULL ? nc_route_compile_retry(rc, msg->retry_policy)
+                                         : vhost_retry;
+
+    return f;
+}
+
+
+const nc_route_redirect_t *
+nc_route_compile_redirect(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RedirectAction *msg)
+{
+    static const uint16_t  statuses[] = { 301, 302, 303, 307, 308 };
+    unsigned               code = (unsigned) msg->response_code;
+    nc_route_redirect_t   *r = nc_pool_new(rc->cc->pool, nc_route_redirect_t);
+
+    if (msg->scheme_rewrite_specifier_case == SCHEME(HTTPS_REDIRECT)) {
+        r->https = msg->https_redirect;
+    } else if (msg->scheme_rewrite_specifier_case == SCHEME(SCHEME_REDIRECT)) {
+        r->scheme = nc_route_text_lower(rc, msg->scheme_redirect);
+    }
+
+    r->host = nc_route_text(rc, msg->host_redirect);
+    if (msg->port_redirect > UINT16_MAX) {
+        nc_compile_error(rc->cc, &msg->base, "port_redirect", "%u is not a port",
+            msg->port_redirect);
+    }
+    r->port = (uint16_t) msg->port_redirect;
+
+    switch (msg->path_rewrite_specifier_case) {
+
+    case REDIRECT_PATH(PATH_REDIRECT):
+        r->path = nc_route_text(rc, msg->path_redirect);
+        r->path_has_query = r->path.data != NULL && nc_str_chr(r->path, '?') >= 0;
+        check_path(rc, &msg->base, "path_redirect", r->path);
+        break;
+
+    case REDIRECT_PATH(PREFIX_REWRITE):
+        r->prefix_rewrite = nc_route_text(rc, msg->prefix_rewrite);
+        check_path(rc, &msg->base, "prefix_rewrite", r->prefix_rewrite);
+        break;
+
+    case REDIRECT_PATH(REGEX_REWRITE):
+        r->regex_rewrite = compile_path_rewrite(rc, &msg->base, msg->regex_rewrite);
+        break;
+
+    default:
+        break;
+    }
+
+    r->status = statuses[code < NC_COUNTOF(statuses) ? code : 0];
+    r->strip_query = msg->strip_query;
+
+    return r;
+}
+
+
+const nc_route_direct_t *
+nc_route_compile_direct(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__DirectResponseAction *msg)
+{
+    nc_route_direct_t  *d = nc_pool_new(rc->cc->pool, nc_route_direct_t);
+
+    d->status = (uint16_t) msg->status;
+    d->body = NC_STR("");
+
+    if (msg->body != NULL) {
+        nc_data_source_read(rc->cc, msg->body, rc->max_body, rc->cc->pool, &d->body);
+    }
+
+    return d;
+}

@@ -1,0 +1,86 @@
+/* route_priv.h: shared by the files of the route tables. */
+#ifndef NC_HTTP_ROUTE_PRIV_H
+#define NC_HTTP_ROUTE_PRIV_H
+
+#include "base/hash.h"
+#include "http/route.h"
+#include "http/route_index.h"
+
+struct Envoy__Config__Route__V3__RouteAction;
+struct Envoy__Config__Route__V3__RedirectAction;
+struct Envoy__Config__Route__V3__DirectResponseAction;
+struct Envoy__Config__Route__V3__RetryPolicy;
+struct Google__Protobuf__Any;
+
+/* Domains "*.foo.com" or "foo.*" whose fixed part has this length. */
+typedef struct {
+    size_t      len;
+    nc_table_t  hosts;                          /* fixed part to nc_vhost_t */
+} nc_vhost_wildcards_t;
+
+typedef struct nc_vhost_index_s {
+    nc_table_t                   exact;         /* lower-case domain to nc_vhost_t */
+    const nc_vhost_wildcards_t  *suffixes;      /* "*.foo.com", longest first */
+    const nc_vhost_wildcards_t  *prefixes;      /* "foo.*", longest first */
+    uint32_t                     n_suffixes;
+    uint32_t                     n_prefixes;
+    const nc_vhost_t            *any;           /* "*", or NULL */
+    bool                         only_any;      /* there is no other domain */
+    bool                         ignore_port;
+} nc_vhost_index_t;
+
+/* While a table is compiled. */
+typedef struct {
+    nc_compile_t  *cc;
+    bool           check_clusters;
+    size_t         max_body;                    /* of direct responses */
+} nc_route_compile_t;
+
+/* A name and an Any, as they stand in typed_per_filter_config. */
+typedef struct {
+    const char                          *name;
+    const struct Google__Protobuf__Any  *config;
+} nc_filter_src_t;
+
+/* The actions; errors are added, what is returned is then incomplete. */
+const nc_route_forward_t *nc_route_compile_forward(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_retry_policy_t *vhost_retry);
+const nc_route_redirect_t *nc_route_compile_redirect(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RedirectAction *msg);
+const nc_route_direct_t *nc_route_compile_direct(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__DirectResponseAction *msg);
+const nc_retry_policy_t *nc_route_compile_retry(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RetryPolicy *msg);
+
+/* typed_per_filter_config of `message`; NULL when there is none. */
+const nc_filter_confs_t *nc_route_compile_filters(nc_route_compile_t *rc,
+    const struct ProtobufCMessage *message, const nc_filter_src_t *src, size_t n);
+
+/* A copy in the image; data NULL when the text is empty. */
+nc_str_t nc_route_text(nc_route_compile_t *rc, const char *text);
+nc_str_t nc_route_text_lower(nc_route_compile_t *rc, const char *text);
+
+/* The index of the domains. Adds errors. */
+const nc_vhost_index_t *nc_vhost_index_build(nc_route_compile_t *rc, const nc_vhost_t *vhosts,
+    const struct Envoy__Config__Route__V3__RouteConfiguration *msg);
+
+/* Sources of both kinds of header mutations of any message that has them. */
+#define NC_ROUTE_MUTATIONS(msg, kind)  \
+    ((nc_mutations_src_t) { &(msg)->base, #kind "_headers_to_add", (msg)->kind##_headers_to_add, \
+        (msg)->n_##kind##_headers_to_add, #kind "_headers_to_remove", \
+        (msg)->kind##_headers_to_remove, (msg)->n_##kind##_headers_to_remove })
+
+/* Compiles typed_per_filter_config of any message that has it into `out`. */
+#define NC_ROUTE_FILTERS(rc, msg, out)  \
+    do {  \
+        size_t            n_ = (msg)->n_typed_per_filter_config;  \
+        nc_filter_src_t  *src_ = nc_calloc((n_ + 1) * sizeof(*src_));  \
+        for (size_t i_ = 0; i_ < n_; i_++) {  \
+            src_[i_].name = (msg)->typed_per_filter_config[i_]->key;  \
+            src_[i_].config = (msg)->typed_per_filter_config[i_]->value;  \
+        }  \
+        (out) = nc_route_compile_filters((rc), &(msg)->base, src_, n_);  \
+        free(src_);  \
+    } while (0)
+
+#endif

@@ -111,7 +111,7 @@ nc_log_set_levels(nc_str_t list, nc_sb_t *error)
 
     memcpy(levels, nc_log_levels, sizeof(levels));
 
-    while (nc_str_split(&list, ',', &piece)) {
+    while (list.len && nc_str_split(&list, ',', &piece)) {
         ssize_t             colon = nc_str_chr(piece, ':');
         nc_log_component_t  component;
         nc_log_level_t      level;

@@ -239,6 +239,11 @@ nc_tags_of_scope(uint32_t scope, nc_sb_t *out, nc_tags_t *tags)
 
     nc_sb_add(out, f.name.data ? f.name.data + at : "", f.name.len - at);
 
+    /* "worker_" lost its number: the stat's name follows it, and brings its own '_'. */
+    if (at == f.name.len && out->len && out->data[out->len - 1] == '_') {
+        out->len--;
+    }
+
     while (out->len && out->data[out->len - 1] == '.') {
         out->len--;
     }

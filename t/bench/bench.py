@@ -541,7 +541,7 @@ def run(key, chosen, opt):
 
 
 def summary(all_res, ref):
-    """One line per scenario: CPU per request by peer, and whether nuncio is at or below the best."""
+    """One line per scenario: CPU per request by peer, and how nuncio stands to the better one."""
     names = ["nuncio", "floor", "nginx", "haproxy"]
     rows = []
     for key, res in all_res.items():

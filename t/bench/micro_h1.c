@@ -8,8 +8,8 @@
 
 #include <time.h>
 
-#define ROUNDS      7
-#define PER_ROUND   400000
+#define ROUNDS      60
+#define PER_ROUND   20000
 
 static const char  curl_head[] =
     "GET / HTTP/1.1\r\nHost: localhost:10000\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";

@@ -105,8 +105,8 @@ ROUTES = 'route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: [{mat
 
 LENIENT = {
     "enum names in any case":
-        ADMIN + "static_resources:\n  clusters: [{name: c, type: strict_dns, lb_policy: Round_Robin}]\n"
-        "  listeners:" + HCM.format(fields="codec_type: auto\n          " + ROUTES),
+        ADMIN + "static_resources:\n"
+        "  clusters: [{name: c, type: strict_dns, lb_policy: Round_Robin}]\n  listeners:" + HCM.format(fields="codec_type: auto\n          " + ROUTES),
     "enum values by number":
         ADMIN + "static_resources:\n  clusters: [{name: c, type: 1}]\n  listeners:"
         + HCM.format(fields="codec_type: 0\n          " + ROUTES),
@@ -115,8 +115,8 @@ LENIENT = {
         + HCM.format(fields=ROUTES).replace("stat_prefix", "statPrefix"),
     "a single value where a list is expected":
         ADMIN + "static_resources:\n  listeners:" + HCM.format(
-            fields='route_config: {virtual_hosts: {name: v, domains: "*", routes: {match: {prefix: /}, '
-                   'direct_response: {status: 200, body: {inline_string: ok}}}}}'),
+            fields='route_config: {virtual_hosts: {name: v, domains: "*", '
+                   'routes: {match: {prefix: /}, direct_response: {status: 200, body: {inline_string: ok}}}}}'),
     "empty keys":
         ADMIN + "node:\nstatic_resources:\n  clusters:\n  listeners:" + HCM.format(
             fields="access_log:\n          " + ROUTES),
@@ -137,8 +137,8 @@ LENIENT = {
             'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, '
             'value: {suppress_envoy_headers: true}}'),
     "durations as mappings":
-        ADMIN + "static_resources:\n  clusters: [{name: c, connect_timeout: {seconds: 1, nanos: 5}}]\n"
-        "  listeners:" + HCM.format(fields=ROUTES),
+        ADMIN + "static_resources:\n"
+        "  clusters: [{name: c, connect_timeout: {seconds: 1, nanos: 5}}]\n  listeners:" + HCM.format(fields=ROUTES),
     "comments, folded and literal texts":
         "# a comment\n" + ADMIN + "node:\n  id: >-\n    a\n    b\n  cluster: |\n    c\n"
         "static_resources:\n  listeners:" + HCM.format(fields=ROUTES),
@@ -166,8 +166,9 @@ def test_a_runtime_layer_and_header_prefix_of_the_bootstrap_are_honoured(nuncio,
 
 def test_the_stats_flush_interval_and_node_are_taken(nuncio, upstream):
     n = nuncio(conf.http_proxy(upstream, bootstrap_kw={
-        "stats_flush_interval": "1s", "node": {"id": "i", "cluster": "c", "metadata": {"a": [1, "b"]},
-                                               "locality": {"region": "r", "zone": "z"}}}))
+        "stats_flush_interval": "1s",
+        "node": {"id": "i", "cluster": "c", "metadata": {"a": [1, "b"]},
+                 "locality": {"region": "r", "zone": "z"}}}))
     node = n.admin_json("/server_info")["node"]
     assert node["metadata"] == {"a": [1, "b"]} and node["locality"]["region"] == "r"
 

@@ -66,7 +66,8 @@ def real_server(started, tmp_path):
     (tmp_path / "www" / "index.html").write_text("hello from a real server\n")
     if os.access("/usr/sbin/nginx", os.X_OK):
         (tmp_path / "nginx.conf").write_text(
-            f"daemon off; worker_processes 1; pid {tmp_path}/nginx.pid; error_log {tmp_path}/e.log;\n"
+            f"daemon off; worker_processes 1; pid {tmp_path}/nginx.pid;\n"
+            f"error_log {tmp_path}/e.log;\n"
             f"events {{}}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port.number}; "
             f"root {tmp_path}/www; }}\n"
             + "".join(f"{x}_temp_path {tmp_path}/{x};\n" for x in

@@ -15,7 +15,8 @@ def refused(binary, tmp_path, data):
         f.write(data)
     r = binary("-p", tmp_path, "-t", "-c", path)
     lines = (r.stdout + r.stderr).splitlines()
-    return r.returncode, [x[len(path) + 1:].lstrip() for x in lines if x.startswith(path + ":")], lines
+    said = [x[len(path) + 1:].lstrip() for x in lines if x.startswith(path + ":")]
+    return r.returncode, said, lines
 
 
 @pytest.mark.parametrize("name,data,want", RECORDS,
@@ -50,7 +51,8 @@ def test_a_hundred_errors_are_all_shown_or_counted(binary, tmp_path):
     b"e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n"
     b"g: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n",
     b"[" * 100000, b"{a: " * 50000, b"- " * 50000, b"{" * 5000 + b"}" * 5000,
-    b"\xff\xfe\x00\x01", b"\x00" * 1000, os.urandom(2000), b"node: {id: '" + b"a" * 3000000 + b"'}x",
+    b"\xff\xfe\x00\x01", b"\x00" * 1000, os.urandom(2000),
+    b"node: {id: '" + b"a" * 3000000 + b"'}x",
 ], ids=["laughs", "brackets", "mappings", "dashes", "braces", "utf-16", "nuls", "noise", "long"])
 def test_hostile_files_are_refused_in_bounded_time_and_space(binary, tmp_path, data):
     rc, got, lines = refused(binary, tmp_path, data)

@@ -92,7 +92,8 @@ def test_a_client_that_does_not_read_stops_the_upstream_and_costs_bounded_memory
 def test_an_upstream_that_does_not_read_stops_the_client_and_costs_bounded_memory(nuncio, upstream):
     n = nuncio(conf.http_proxy(upstream, **LIMITED))
     go = threading.Event()
-    upstream.handler = lambda c, r: (c.wait(go), r.read(), c.send(head(200, [("content-length", 0)])))
+    upstream.handler = lambda c, r: (c.wait(go), r.read(),
+                                     c.send(head(200, [("content-length", 0)])))
     total = 64 * MB
     data = memoryview(pattern(total))
     before = worker_kb(n)
@@ -151,7 +152,8 @@ def test_after_an_early_response_the_rest_of_the_body_is_no_request(proxied, ups
     assert [r.target for r in upstream.requests] == ["/"]
 
 
-def test_a_client_that_closes_in_the_middle_of_its_body_ends_the_upstream_request(proxied, upstream):
+def test_a_client_that_closes_in_the_middle_of_its_body_ends_the_upstream_request(
+        proxied, upstream):
     n = proxied()
     upstream.handler = lambda c, r: None
     with n.connect() as c:
@@ -160,7 +162,8 @@ def test_a_client_that_closes_in_the_middle_of_its_body_ends_the_upstream_reques
     upstream.wait_all_closed()
     assert not upstream.last.whole
     log = n.access_log()[0]
-    assert (log["code"], log["flags"], log["details"]) == ("0", "DC", "downstream_remote_disconnect")
+    assert (log["code"], log["flags"]) == ("0", "DC")
+    assert log["details"] == "downstream_remote_disconnect"
     n.wait_stat("cluster.up.upstream_rq_active", 0)
     assert n.stat("http.ingress.downstream_cx_destroy_remote_active_rq") == 1
 

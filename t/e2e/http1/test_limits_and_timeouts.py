@@ -226,7 +226,8 @@ def test_a_refused_connect_gives_503_uf_and_envoys_body(nuncio):
     assert r.get("content-type") == "text/plain"
     log = n.access_log()[0]
     assert log["flags"] == "UF"
-    assert log["details"].startswith("upstream_reset_before_response_started{remote_connection_failure")
+    assert log["details"].startswith(
+        "upstream_reset_before_response_started{remote_connection_failure")
     assert n.stat("cluster.up.upstream_cx_connect_fail") == 1
 
 
@@ -240,7 +241,8 @@ def test_no_host_at_all_gives_503_uh(nuncio):
 
 
 def test_too_many_pending_requests_give_503_uo(nuncio, upstream):
-    limits = {"circuit_breakers": {"thresholds": [{"max_connections": 1, "max_pending_requests": 1}]}}
+    limits = {"circuit_breakers": {"thresholds": [
+        {"max_connections": 1, "max_pending_requests": 1}]}}
     n = nuncio(conf.http_proxy(upstream, cluster_kw=limits))
     go = threading.Event()
     upstream.handler = lambda c, r: (c.wait(go), c.send(head(200, [("content-length", 0)])))
@@ -251,7 +253,8 @@ def test_too_many_pending_requests_give_503_uo(nuncio, upstream):
     n.wait_stat("cluster.up.upstream_rq_pending_active", 1)
     r = n.get()
     assert r.status == 503
-    assert r.body == b"upstream connect error or disconnect/reset before headers. reset reason: overflow"
+    assert r.body == b"upstream connect error or disconnect/reset before headers. " \
+        b"reset reason: overflow"
     assert r.get("x-envoy-overloaded") == "true"
     assert n.access_log()[0]["flags"] == "UO"
     go.set()

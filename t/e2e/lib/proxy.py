@@ -93,8 +93,8 @@ class Nuncio:
         return self._ports[name].number
 
     def _fill(self, text):
-        text = re.sub(r"\{port(?::([\w.-]+))?\}", lambda m: str(self._port_of(m.group(1) or "main")),
-                      text)
+        text = re.sub(r"\{port(?::([\w.-]+))?\}",
+                      lambda m: str(self._port_of(m.group(1) or "main")), text)
         text = text.replace("{admin}", str(self._port_of("admin")) if "{admin}" in text else "")
         for k, v in {"dir": self.dir, "root": ROOT, **self.tokens}.items():
             text = text.replace("{" + k + "}", str(getattr(v, "port", v)))
@@ -207,7 +207,7 @@ class Nuncio:
                           lambda: f"log line {pattern!r} in\n{self.log()}")
 
     def access_log(self, n=1, path="access.log"):
-        """The first n lines of the access log, split by conf.LOG_NAMES; waits until they are there."""
+        """The lines of the access log, split by conf.LOG_NAMES; waits until there are n."""
         def lines():
             try:
                 with open(f"{self.dir}/{path}") as f:

@@ -3,7 +3,7 @@
     up = Upstream()
     up.answer(200, [("x-a", "b")], b"body")            the answer to every request from now on
     up.once(404)                                       the answer to the next one only
-    up.raw(b"HTTP/1.1 200 OK\\r\\n...", then="close")  exactly these bytes, then close, reset or keep
+    up.raw(b"HTTP/1.1 200 OK\\r\\n...", then="close")  exactly these bytes, then close or keep
     up.handler = lambda c, r: ...                      full control: c is a Conn, r a Request
 
 A handler is called when the head of a request is there. r.read() reads the body (the default does

@@ -16,7 +16,8 @@ def wait_until(cond, what="condition", deadline=None):
         if got:
             return got
         if time.monotonic() > end:
-            raise AssertionError(f"{what() if callable(what) else what}: not so within the deadline")
+            text = what() if callable(what) else what
+            raise AssertionError(f"{text}: not so within the deadline")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 

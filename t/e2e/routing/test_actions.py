@@ -1,4 +1,4 @@
-"""What a route does: clusters by weight, redirects, direct responses, rewrites, headers, retries."""
+"""What a route does: weights, redirects, direct responses, rewrites, headers, retries."""
 import re
 import threading
 
@@ -99,7 +99,8 @@ REDIRECTS = [
     ("regex", dict(regex_rewrite={"pattern": {"regex": "/old/([a-z]+)"},
                                   "substitution": "/\\1/new"}), "/old/x?b", 301,
      "http://test.local/x/new?b"),
-    ("strip query", dict(host_redirect="new.com", strip_query=True), "/a?b", 301, "http://new.com/a"),
+    ("strip query", dict(host_redirect="new.com", strip_query=True), "/a?b", 301,
+     "http://new.com/a"),
     ("found", dict(host_redirect="new.com", response_code="FOUND"), "/", 302, "http://new.com/"),
     ("see other", dict(host_redirect="new.com", response_code="SEE_OTHER"), "/", 303,
      "http://new.com/"),
@@ -218,7 +219,8 @@ def test_the_old_host_can_be_kept_in_x_forwarded_host(proxied, upstream):
 
 
 def add(name, value, action=None):
-    return {"header": {"key": name, "value": value}, **({"append_action": action} if action else {})}
+    option = {"header": {"key": name, "value": value}}
+    return {**option, "append_action": action} if action else option
 
 
 def test_headers_are_added_and_removed_from_route_to_configuration(nuncio, upstream):

@@ -1,4 +1,4 @@
-"""Which route a request takes: domains, paths, headers, query parameters; flat cost is for t/bench."""
+"""Which route a request takes: domains, paths, headers, query parameters."""
 import pytest
 
 from lib import conf

@@ -108,41 +108,6 @@ nc_scan_target(char *p, char *end, bool *hash)
 static inline char *
 nc_scan_name(char *p, char *end, bool *underscore)
 {
-#ifdef NC_SSE2
-    static const uint8_t  first_n[32] = {
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255
-    };
-
-    while (end - p >= 16) {
-        __m128i   x = _mm_loadu_si128((const __m128i *) (const void *) p);
-        __m128i   upper = lanes_between(x, 'A', 'Z');
-        __m128i   bit = _mm_and_si128(upper, _mm_set1_epi8(0x20));
-        __m128i   lower = _mm_or_si128(x, bit);
-        __m128i   ok = _mm_or_si128(_mm_or_si128(lanes_between(lower, 'a', 'z'),
-                                                 lanes_between(x, '0', '9')),
-                                    _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
-        unsigned  stop = ~(unsigned) _mm_movemask_epi8(ok) & 0xffff;
-
-        if (stop == 0) {
-            _mm_storeu_si128((__m128i *) (void *) p, lower);
-            p += 16;
-            continue;
-        }
-
-        stop = (unsigned) __builtin_ctz(stop);
-        bit = _mm_and_si128(bit, _mm_loadu_si128((const __m128i *) (const void *)
-                                                 (first_n + 16 - stop)));
-        _mm_storeu_si128((__m128i *) (void *) p, _mm_or_si128(x, bit));
-        p += stop;
-
-        if (NC_LIKELY(*p == ':')) {
-            return p;
-        }
-
-        break;
-    }
-#endif
-
     for (; p < end; p++) {
         uint8_t  c = nc_char_token_lower[(uint8_t) *p];
 
@@ -155,6 +120,43 @@ nc_scan_name(char *p, char *end, bool *underscore)
     }
 
     return p;
+}
+
+#define NC_SHORT_NAME   32u
+
+/*
+ * The usual name: at most 31 letters, digits and '-', then ':'. Puts its lower case into `low` and
+ * returns its length; 0 when it is not such a name or too close to `end`. The name itself is not
+ * written: stores next to the value would delay the loads that scan it.
+ */
+static inline size_t
+nc_scan_short_name(const char *p, const char *end, char low[NC_SHORT_NAME])
+{
+#ifdef NC_SSE2
+    for (size_t n = 0; n < NC_SHORT_NAME && end - (p + n) >= 16; n += 16) {
+        __m128i   x = _mm_loadu_si128((const __m128i *) (const void *) (p + n));
+        __m128i   lower = _mm_or_si128(x, _mm_and_si128(lanes_between(x, 'A', 'Z'),
+                                                        _mm_set1_epi8(0x20)));
+        __m128i   ok = _mm_or_si128(_mm_or_si128(lanes_between(lower, 'a', 'z'),
+                                                 lanes_between(x, '0', '9')),
+                                    _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
+        unsigned  stop = ~(unsigned) _mm_movemask_epi8(ok) & 0xffff;
+
+        _mm_storeu_si128((__m128i *) (void *) (low + n), lower);
+
+        if (NC_LIKELY(stop)) {
+            n += (unsigned) __builtin_ctz(stop);
+
+            return p[n] == ':' ? n : 0;
+        }
+    }
+#else
+    (void) p;
+    (void) end;
+    (void) low;
+#endif
+
+    return 0;
 }
 
 /* memcpy of a few bytes without a call; never touches bytes outside of the two ranges. */

@@ -43,67 +43,92 @@ static const uint8_t  field_work[NC_H_MAX] = {
     [NC_H_EXPECT]            = DO_EXPECT
 };
 
-nc_rc_t
-nc_h1_parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *error)
+/* A field line that has no name where one is due; see nc_h1_parse_field. */
+static nc_rc_t
+no_name(char **at, char *end, char *stop, nc_h1_error_t *error)
 {
-    char  *line = *at, *p, *value, *last;
+    char  *line = *at;
 
-    if (line == end) {
-        return NC_AGAIN;
-    }
-
-    field->underscore = false;
-    p = nc_scan_name(line, end, &field->underscore);
-
-    if (p == end) {
-        return NC_AGAIN;
-    }
-
-    if (NC_UNLIKELY(p == line || *p != ':')) {
-        if (p == line && *p == '\r') {
-            if (p + 1 == end) {
-                return NC_AGAIN;
-            }
-
-            if (p[1] == '\n') {
-                *at = p + 2;
-                return NC_DECLINED;
-            }
-
-            *error = NC_H1_ERR_LINE_END;
-
-            return NC_ERROR;
-        }
-
-        *error = p == line && (*p == ' ' || *p == '\t') ? NC_H1_ERR_FOLDED
-               : p == line && *p == '\n' ? NC_H1_ERR_LINE_END
-               : NC_H1_ERR_HEADER_NAME;
-
+    if (stop != line || (*stop != '\r' && *stop != ' ' && *stop != '\t' && *stop != '\n')) {
+        *error = NC_H1_ERR_HEADER_NAME;
         return NC_ERROR;
     }
 
-    field->name = nc_str(line, (size_t) (p - line));
+    if (*stop == '\r') {
+        if (stop + 1 == end) {
+            return NC_AGAIN;
+        }
+
+        if (stop[1] == '\n') {
+            *at = stop + 2;
+            return NC_DECLINED;
+        }
+    }
+
+    *error = *stop == '\r' || *stop == '\n' ? NC_H1_ERR_LINE_END : NC_H1_ERR_FOLDED;
+
+    return NC_ERROR;
+}
+
+
+/* The name of the field line `line`; *stop becomes its colon, or where it is wrong or not whole. */
+static inline bool
+parse_name(char *line, char *end, nc_h1_field_t *field, char **stop)
+{
+    char    low[NC_SHORT_NAME];
+    size_t  len = nc_scan_short_name(line, end, low);
+
+    field->underscore = false;
+
+    if (NC_LIKELY(len > 0)) {
+        *stop = line + len;
+        field->id = nc_header_id_fast(low, len);
+
+        if (field->id != NC_H_OTHER) {
+            field->name = nc_header_names[field->id];
+
+        } else {
+            nc_copy_short(line, low, len & (NC_SHORT_NAME - 1));
+            field->name = nc_str(line, len);
+        }
+
+        return true;
+    }
+
+    *stop = nc_scan_name(line, end, &field->underscore);
+
+    if (*stop == end || *stop == line || **stop != ':') {
+        return false;
+    }
+
+    field->name = nc_str(line, (size_t) (*stop - line));
     field->id = nc_header_id_fast(line, field->name.len);
+
+    return true;
+}
+
+
+/* See nc_h1_parse_field. */
+static inline __attribute__((always_inline)) nc_rc_t
+parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *error)
+{
+    char  *p, *value, *last;
+
+    if (NC_UNLIKELY(!parse_name(*at, end, field, &p))) {
+        return p == end ? NC_AGAIN : no_name(at, end, p, error);
+    }
 
     for (value = p + 1; value < end && (*value == ' ' || *value == '\t'); value++) { /* void */ }
 
     p = nc_scan_value(value, end);
 
-    if (p == end) {
-        return NC_AGAIN;
-    }
+    if (NC_UNLIKELY(end - p < 2 || p[0] != '\r' || p[1] != '\n')) {
+        if (p == end || (p + 1 == end && *p == '\r')) {
+            return NC_AGAIN;
+        }
 
-    if (NC_UNLIKELY(*p != '\r')) {
-        *error = *p == '\n' ? NC_H1_ERR_LINE_END : NC_H1_ERR_HEADER_VALUE;
-        return NC_ERROR;
-    }
+        *error = *p == '\r' || *p == '\n' ? NC_H1_ERR_LINE_END : NC_H1_ERR_HEADER_VALUE;
 
-    if (p + 1 == end) {
-        return NC_AGAIN;
-    }
-
-    if (NC_UNLIKELY(p[1] != '\n')) {
-        *error = NC_H1_ERR_LINE_END;
         return NC_ERROR;
     }
 
@@ -113,6 +138,13 @@ nc_h1_parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *err
     *at = p + 2;
 
     return NC_OK;
+}
+
+
+nc_rc_t
+nc_h1_parse_field(char **at, char *end, nc_h1_field_t *field, nc_h1_error_t *error)
+{
+    return parse_field(at, end, field, error);
 }
 
 
@@ -140,6 +172,12 @@ on_connection(nc_h1_work_t *w, const nc_h1_field_t *f)
 {
     nc_str_t  rest = f->value, token;
     bool      nominates = false;
+
+    if (NC_LIKELY(nc_str_caseeq(rest, NC_STR("keep-alive")))) {
+        w->p->n_tokens++;
+        w->p->marks |= NC_H1_MARK_KEEP_ALIVE;
+        rest = NC_STR_NULL;
+    }
 
     while (nc_str_split(&rest, ',', &token)) {
         token = nc_str_trim(token);
@@ -308,23 +346,20 @@ on_special(nc_h1_work_t *w, const nc_h1_field_t *f)
 static nc_rc_t
 fields(nc_h1_work_t *w)
 {
-    nc_h1_parser_t  *p = w->p;
-    uint32_t         max = nc_h1_max_headers(w->options);
-    nc_h1_field_t    f;
-    nc_rc_t          rc;
+    nc_headers_t   *out = w->out;
+    uint32_t        n = w->p->n_fields, max = nc_h1_max_headers(w->options);
+    bool            underscores = w->options->underscores == NC_H1_UNDERSCORES_ALLOW;
+    char           *at = w->at, *end = w->end;
+    nc_h1_field_t   f;
+    nc_h1_error_t   error = NC_H1_ERR_NONE;
+    nc_rc_t         rc;
 
-    for (;;) {
-        rc = nc_h1_parse_field(&w->at, w->end, &f, &w->head->error);
-
-        if (rc) {
-            return rc == NC_DECLINED ? NC_OK : rc;
-        }
-
-        if (NC_UNLIKELY(++p->n_fields > max)) {
+    while ((rc = parse_field(&at, end, &f, &error)) == NC_OK) {
+        if (NC_UNLIKELY(++n > max)) {
             return nc_h1_fail(w, NC_H1_ERR_TOO_MANY);
         }
 
-        if (NC_UNLIKELY(f.underscore) && w->options->underscores != NC_H1_UNDERSCORES_ALLOW) {
+        if (NC_UNLIKELY(f.underscore && !underscores)) {
             if (w->options->underscores == NC_H1_UNDERSCORES_REJECT) {
                 return nc_h1_fail(w, NC_H1_ERR_UNDERSCORE);
             }
@@ -339,9 +374,18 @@ fields(nc_h1_work_t *w)
             }
 
         } else {
-            nc_headers_push(w->out, f.id, f.name, f.value);
+            nc_headers_push(out, f.id, f.name, f.value);
         }
     }
+
+    w->at = at;
+    w->p->n_fields = n;
+
+    if (rc == NC_ERROR) {
+        w->head->error = error;
+    }
+
+    return rc == NC_DECLINED ? NC_OK : rc;
 }
 
 

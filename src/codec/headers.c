@@ -17,6 +17,9 @@ const nc_str_t  nc_header_names[NC_H_MAX] = {
 #undef X
 };
 
+/* Where empty headers point, so that walks over them start somewhere. Never written. */
+static nc_header_t  none;
+
 uint8_t   nc_header_id_table[1u << NC_ID_BITS];
 uint32_t  nc_header_id_factor;
 
@@ -74,7 +77,7 @@ nc_header_id(nc_str_t lower_name)
 void
 nc_headers_init(nc_headers_t *h, nc_pool_t *pool)
 {
-    h->items = NULL;
+    h->items = &none;
     h->n = h->cap = h->bytes = h->live = 0;
     h->pool = pool;
     memset(h->first, 0, sizeof(h->first));

@@ -243,6 +243,34 @@ START_TEST(names_and_values_are_checked_byte_by_byte)
 END_TEST
 
 
+START_TEST(short_names_are_recognised_wherever_they_end)
+{
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 40; at++) {
+            char    s[40], low[NC_SHORT_NAME];
+            bool    plain = nc_is_alpha((char) c) || nc_is_digit((char) c) || c == '-';
+            size_t  len;
+
+            memset(s, 'A', sizeof(s));
+            s[at] = (char) c;
+            s[NC_MIN(at + 1, sizeof(s) - 1)] = ':';
+            len = nc_scan_short_name(s, s + sizeof(s), low);
+
+#ifdef NC_SSE2
+            ck_assert_uint_eq(len, c == ':' && at < 32 ? at : plain && at < 31 ? at + 1 : 0);
+#endif
+
+            for (size_t i = 0; i < len; i++) {
+                ck_assert_int_eq(low[i], i == at ? nc_lower((char) c) : 'a');
+            }
+
+            ck_assert_uint_eq(nc_scan_short_name(s, s + 15, low), 0);
+        }
+    }
+}
+END_TEST
+
+
 /* The 16-byte steps and the table agree for each byte at each place. */
 START_TEST(scanners_stop_at_the_same_byte_wherever_it_stands)
 {
@@ -304,6 +332,7 @@ main(void)
     tcase_add_test(tc, there_may_be_many_entries);
     tcase_add_test(tc, random_changes_keep_counts_right);
     tcase_add_test(tc, names_and_values_are_checked_byte_by_byte);
+    tcase_add_test(tc, short_names_are_recognised_wherever_they_end);
     tcase_add_test(tc, scanners_stop_at_the_same_byte_wherever_it_stands);
     tcase_add_test(tc, tokens_are_found_in_lists);
     suite_add_tcase(s, tc);

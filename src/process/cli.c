@@ -415,6 +415,7 @@ parse_long(nc_options_t *o, int *i, int argc, char **argv, nc_sb_t *text)
 
     if (d == NULL) {
         unknown_long(name, text);
+        *i += !equals && *i + 1 < argc && argv[*i + 1][0] != '-';   /* probably its value */
 
     } else if (!takes_value(d)) {
         if (equals) {

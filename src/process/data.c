@@ -7,6 +7,7 @@
 #include "process/data.h"
 #include "config/root.h"
 #include "event/loop.h"
+#include "http/hcm.h"
 #include "log/log.h"
 #include "log/shared.h"
 #include "net/acceptor.h"
@@ -29,7 +30,10 @@ typedef struct {
 typedef struct {
     nc_list_t       link;
     nc_acceptor_t  *acceptor;
+    uint64_t        since_ms;
     uint64_t        deadline_ms;
+    uint32_t        n_at_first;                 /* connections there were */
+    uint32_t        n_asked;                    /* connections asked to end so far */
 } retired_t;
 
 static nc_list_t           sockets = { &sockets, &sockets };
@@ -64,11 +68,40 @@ close_connections(nc_acceptor_t *a)
 }
 
 
+/*
+ * --drain-strategy gradual: as much of the connections has been asked to end as of the time has
+ * passed, so that they do not all come back at once. Who was asked goes to the end of the list.
+ */
+static void
+ask_share(retired_t *r)
+{
+    uint64_t  all = NC_MAX(r->deadline_ms - r->since_ms, 1u);
+    uint64_t  want = (uint64_t) r->n_at_first * NC_MIN(nc_now_ms - r->since_ms, all) / all;
+
+    while (r->n_asked < want && !nc_list_empty(&r->acceptor->conns)) {
+        nc_list_t  *first = nc_list_first(&r->acceptor->conns);
+        nc_conn_t  *c = nc_container_of(first, nc_conn_t, link);
+
+        nc_list_del(first);
+        nc_list_append(&r->acceptor->conns, first);
+        r->n_asked++;
+
+        if (c->ops->on_drain) {
+            c->ops->on_drain(c);
+        }
+    }
+}
+
+
 static void
 on_retired_timer(nc_timer_t *t)
 {
     nc_list_each_safe(&retired, it) {
         retired_t  *r = nc_container_of(it, retired_t, link);
+
+        if (!r->acceptor->draining) {
+            ask_share(r);
+        }
 
         if (r->acceptor->n_conns && nc_now_ms >= r->deadline_ms) {
             close_connections(r->acceptor);
@@ -94,8 +127,15 @@ retire(nc_acceptor_t *a)
     retired_t  *r = nc_malloc(sizeof(*r));
 
     nc_acceptor_stop(a, true);
-    nc_acceptor_drain(a);
+
+    if (options->drain_immediate || drain_deadline_ms) {
+        nc_acceptor_drain(a);
+    }
+
     r->acceptor = a;
+    r->n_at_first = a->n_conns;
+    r->n_asked = 0;
+    r->since_ms = nc_now_ms;
     r->deadline_ms = drain_deadline_ms ? drain_deadline_ms
                      : nc_now_ms + (uint64_t) options->drain_time_s * 1000;
     nc_list_append(&retired, &r->link);
@@ -148,6 +188,8 @@ nc_data_init(const nc_options_t *o, nc_errors_t *errors)
 {
     (void) errors;
     options = o;
+    nc_conn_init();
+    nc_upstream_init();
     nc_timer_init(&retired_timer, on_retired_timer);
 
     return NC_OK;
@@ -159,6 +201,8 @@ nc_data_root_changed(const nc_root_t *now)
 {
     root = now;
     nc_clusters = &now->clusters;
+    nc_http_service_cluster = now->node_cluster;
+    nc_http_service_node = now->node_id;
 
     nc_list_each(&sockets, it) {
         settle(nc_container_of(it, socket_t, link));
@@ -240,6 +284,10 @@ nc_data_drain(uint64_t deadline_ms)
         retired_t  *r = nc_container_of(it, retired_t, link);
 
         r->deadline_ms = NC_MIN(r->deadline_ms, deadline_ms);
+
+        if (!r->acceptor->draining) {
+            nc_acceptor_drain(r->acceptor);
+        }
     }
 
     nc_upstream_close_idle();

@@ -345,7 +345,7 @@ nc_buf_pullup(nc_buf_t *b, size_t n)
         return first->at;
     }
 
-    block = nc_block_get(n);
+    block = nc_block_get(n + n / 2);            /* room to grow: appending stays linear */
     nc_buf_copy(b, block->data, n);
     nc_buf_drain(b, n);
 

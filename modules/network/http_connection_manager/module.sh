@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.http_connection_manager
+nc_module_kind=network
+nc_module_symbol=nc_network_http_connection_manager_module
+nc_module_srcs="http_connection_manager.c"

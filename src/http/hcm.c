@@ -1,0 +1,286 @@
+/* hcm.c: compiles an HttpConnectionManager message into an image object. */
+#include "http/hcm.h"
+
+#include "api/message.h"
+
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
+
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
+    message_t;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter  filter_t;
+
+#define ENUM(value)  \
+    ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__##value
+
+
+static nc_str_t
+copy(nc_compile_t *cc, const char *text)
+{
+    return nc_pool_str(cc->pool, nc_str_c(text));
+}
+
+
+static bool
+bool_or(const Google__Protobuf__BoolValue *v, bool otherwise)
+{
+    return v ? v->value : otherwise;
+}
+
+
+static uint32_t
+u32_or(const Google__Protobuf__UInt32Value *v, uint32_t otherwise)
+{
+    return v ? v->value : otherwise;
+}
+
+
+/* ---- filters and logs ---- */
+
+/* An optional filter of a type that is not built in is left out (HttpFilter.is_optional). */
+static bool
+left_out(nc_compile_t *cc, const filter_t *m)
+{
+    const char  *url = m->typed_config ? m->typed_config->type_url : "";
+    const char  *slash = strrchr(url, '/');
+
+    if (!m->is_optional
+        || nc_module_by_type(NC_HTTP_FILTER, nc_str_c(slash ? slash + 1 : url)) != NULL)
+    {
+        return false;
+    }
+
+    nc_compile_warn(cc, &m->base, "", "optional filter %s is left out: %s is not built in",
+                    m->name, slash ? slash + 1 : url);
+
+    return true;
+}
+
+
+static void
+compile_filter(nc_compile_t *cc, nc_hcm_conf_t *c, const filter_t *m)
+{
+    nc_http_filter_ref_t  *f = &c->filters[c->n_filters];
+    unsigned               errors = cc->errors->n;
+
+    if (left_out(cc, m)) {
+        return;
+    }
+
+    f->conf = cc->extension(cc, NC_HTTP_FILTER, m->name,
+                            (const ProtobufCMessage *) m->typed_config, &f->module);
+
+    if (cc->errors->n > errors || f->module == NULL) {
+        return;
+    }
+
+    f->name = copy(cc, m->name);
+    f->disabled = m->disabled;
+    f->ctx_offset = c->filter_memory;
+    c->filter_memory += (uint32_t) NC_ALIGN(f->module->http_filter->ctx_size, 16);
+    c->response_filters = c->response_filters || f->module->http_filter->on_response_headers
+                          || f->module->http_filter->on_response_data
+                          || f->module->http_filter->on_response_trailers;
+    c->n_filters++;
+}
+
+
+/* The last filter, and only the last, makes responses. */
+static void
+check_terminal(nc_compile_t *cc, const nc_hcm_conf_t *c, const message_t *m)
+{
+    for (uint32_t i = 0; i < c->n_filters; i++) {
+        const nc_http_filter_ref_t  *f = &c->filters[i];
+        bool                         last = i == c->n_filters - 1;
+        bool                         terminal = f->module->http_filter->terminal;
+
+        if (terminal && !last) {
+            nc_compile_error(cc, &m->http_filters[i]->base, "",
+                             "terminal filter %.*s must be the last of http_filters",
+                             NC_STR_ARG(f->name));
+
+        } else if (last && !terminal) {
+            nc_compile_error(cc, &m->http_filters[i]->base, "",
+                             "the last of http_filters must be a terminal filter such as "
+                             "envoy.filters.http.router, %.*s is none", NC_STR_ARG(f->name));
+
+        } else if (last && f->disabled) {
+            nc_compile_error(cc, &m->http_filters[i]->base, "disabled",
+                             "the terminal filter cannot be disabled");
+        }
+    }
+}
+
+
+static void
+compile_filters(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    unsigned  errors = cc->errors->n;
+
+    c->filters = nc_pool_array(cc->pool, m->n_http_filters, sizeof(*c->filters));
+
+    for (size_t i = 0; i < m->n_http_filters; i++) {
+        compile_filter(cc, c, m->http_filters[i]);
+    }
+
+    if (m->n_http_filters == 0) {
+        nc_compile_error(cc, &m->base, "http_filters", "at least a terminal filter such as "
+                         "envoy.filters.http.router is required");
+
+    } else if (cc->errors->n == errors) {
+        check_terminal(cc, c, m);
+    }
+}
+
+
+static void
+compile_logs(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    c->access_logs = nc_pool_array(cc->pool, m->n_access_log, sizeof(*c->access_logs));
+
+    for (size_t i = 0; i < m->n_access_log; i++) {
+        nc_filter_ref_t  *log = &c->access_logs[c->n_access_logs];
+
+        log->name = copy(cc, m->access_log[i]->name);
+        log->conf = cc->extension(cc, NC_ACCESS_LOG, m->access_log[i]->name,
+                                  (const ProtobufCMessage *) m->access_log[i]->typed_config,
+                                  &log->module);
+
+        if (log->module && log->conf) {
+            c->n_access_logs++;
+        }
+    }
+}
+
+
+static void
+compile_upgrades(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    c->upgrades = nc_pool_array(cc->pool, m->n_upgrade_configs, sizeof(*c->upgrades));
+    c->n_upgrades = (uint32_t) m->n_upgrade_configs;
+
+    for (size_t i = 0; i < m->n_upgrade_configs; i++) {
+        c->upgrades[i].type = copy(cc, m->upgrade_configs[i]->upgrade_type);
+        c->upgrades[i].enabled = bool_or(m->upgrade_configs[i]->enabled, true);
+    }
+}
+
+
+/* ---- options ---- */
+
+static void
+compile_limits(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    const Envoy__Config__Core__V3__HttpProtocolOptions   *o = m->common_http_protocol_options;
+    const Envoy__Config__Core__V3__Http1ProtocolOptions  *h1 = m->http_protocol_options;
+
+    c->idle_timeout_ms = nc_duration_ms(o ? o->idle_timeout : NULL, 3600000);
+    c->max_connection_ms = nc_duration_ms(o ? o->max_connection_duration : NULL, 0);
+    c->max_stream_ms = nc_duration_ms(o ? o->max_stream_duration : NULL, 0);
+    c->max_requests = o ? u32_or(o->max_requests_per_connection, 0) : 0;
+    c->stream_idle_timeout_ms = nc_duration_ms(m->stream_idle_timeout, 300000);
+    c->request_timeout_ms = nc_duration_ms(m->request_timeout, 0);
+    c->request_headers_timeout_ms = nc_duration_ms(m->request_headers_timeout, 0);
+    c->drain_timeout_ms = nc_duration_ms(m->drain_timeout, 5000);
+    c->delayed_close_ms = nc_duration_ms(m->delayed_close_timeout, 1000);
+
+    c->h1.max_bytes = u32_or(m->max_request_headers_kb, 60) * 1024;
+    c->h1.max_headers = o ? u32_or(o->max_headers_count, 100) : 100;
+    c->h1.underscores = o ? (nc_h1_underscores_t) o->headers_with_underscores_action
+                          : NC_H1_UNDERSCORES_ALLOW;
+
+    if (h1) {
+        c->h1.accept_http_10 = h1->accept_http_10;
+        c->h1.default_host = copy(cc, h1->default_host_for_http_10);
+        c->h1.no_absolute_url = !bool_or(h1->allow_absolute_url, true);
+        c->h1.allow_chunked_length = h1->allow_chunked_length;
+        c->h1.enable_trailers = h1->enable_trailers;
+        c->proper_case = h1->header_key_format != NULL;
+    }
+}
+
+
+static nc_escaped_slashes_t
+escaped_slashes(const message_t *m)
+{
+    switch (m->path_with_escaped_slashes_action) {
+    case ENUM(PATH_WITH_ESCAPED_SLASHES_ACTION__REJECT_REQUEST):
+        return NC_SLASHES_REJECT;
+    case ENUM(PATH_WITH_ESCAPED_SLASHES_ACTION__UNESCAPE_AND_REDIRECT):
+        return NC_SLASHES_REDIRECT;
+    case ENUM(PATH_WITH_ESCAPED_SLASHES_ACTION__UNESCAPE_AND_FORWARD):
+        return NC_SLASHES_FORWARD;
+    default:
+        return NC_SLASHES_KEEP;
+    }
+}
+
+
+static void
+compile_identity(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    c->server_name = m->server_name[0] ? copy(cc, m->server_name) : NC_STR("envoy");
+    c->server_header = (nc_server_header_t) m->server_header_transformation;
+    c->via = copy(cc, m->via);
+    c->use_remote_address = bool_or(m->use_remote_address, false);
+    c->xff_trusted_hops = m->xff_num_trusted_hops;
+    c->skip_xff_append = m->skip_xff_append;
+    c->add_user_agent = bool_or(m->add_user_agent, false);
+    c->generate_request_id = bool_or(m->generate_request_id, true);
+    c->preserve_request_id = m->preserve_external_request_id;
+    c->request_id_in_response = m->always_set_request_id_in_response;
+    c->proxy_100_continue = m->proxy_100_continue;
+    c->strip_any_port = m->strip_any_host_port;
+    c->strip_matching_port = m->strip_matching_host_port;
+    c->path.normalize = bool_or(m->normalize_path, false);
+    c->path.merge_slashes = m->merge_slashes;
+    c->path.escaped_slashes = escaped_slashes(m);
+
+    if (m->strip_matching_host_port && m->strip_any_host_port) {
+        nc_compile_error(cc, &m->base, "strip_matching_host_port",
+                         "cannot be set together with strip_any_host_port");
+    }
+}
+
+
+static void
+compile_stats(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    nc_sb_t  prefix;
+
+    c->stat_prefix = copy(cc, m->stat_prefix);
+
+    nc_sb_init(&prefix);
+    nc_sb_printf(&prefix, "http.%s", m->stat_prefix);
+    nc_stats_scope_tag(cc->stats, nc_sb_str(&prefix), NC_STR("envoy.http_conn_manager_prefix"),
+                       c->stat_prefix);
+    nc_hcm_stats_init(&c->stats, cc->stats, nc_sb_str(&prefix));
+    nc_router_stats_init(&c->router_stats, cc->stats, nc_sb_str(&prefix));
+
+    if (cc->listener) {
+        nc_sb_reset(&prefix);
+        nc_sb_printf(&prefix, "listener.%.*s.http.%s", NC_STR_ARG(cc->listener->stat_name),
+                     m->stat_prefix);
+        nc_listener_http_stats_init(&c->listener_stats, cc->stats, nc_sb_str(&prefix));
+    }
+
+    nc_http1_codec_stats_init(&c->h1_stats, cc->stats, NC_STR("http1"));
+    nc_sb_fini(&prefix);
+}
+
+
+const nc_hcm_conf_t *
+nc_hcm_compile(nc_compile_t *cc, const message_t *m)
+{
+    nc_hcm_conf_t  *c = nc_pool_new(cc->pool, nc_hcm_conf_t);
+    unsigned        errors = cc->errors->n;
+
+    compile_stats(cc, c, m);
+    compile_limits(cc, c, m);
+    compile_identity(cc, c, m);
+    compile_upgrades(cc, c, m);
+    compile_filters(cc, c, m);
+    compile_logs(cc, c, m);
+    c->routes = nc_route_config_compile(cc, (const void *) m->route_config);
+
+    return cc->errors->n > errors ? NULL : c;
+}

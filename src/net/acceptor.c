@@ -1,0 +1,267 @@
+/* acceptor.c: the worker's side of a listener. */
+#include "net/acceptor.h"
+
+#include "log/log.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_EVENT   64
+#define NO_FD_PAUSE_MS      100
+
+/* A pause of an acceptor that ran out of descriptors. */
+typedef struct {
+    nc_timer_t      timer;
+    nc_acceptor_t  *a;
+} rest_t;
+
+static void on_closed(nc_conn_t *c, nc_close_t why);
+
+static const nc_conn_ops_t  no_owner = { .on_close = on_closed };
+
+
+const nc_filter_chain_t *
+nc_listener_chain(const nc_listener_conf_t *conf, const nc_conn_t *c)
+{
+    (void) c;                                   /* what a filter_chain_match will look at */
+
+    return conf->default_chain;
+}
+
+
+static void
+on_closed(nc_conn_t *c, nc_close_t why)
+{
+    (void) c;
+    (void) why;
+}
+
+
+static void
+release(nc_acceptor_t *a)
+{
+    if (--a->refs == 0) {
+        nc_slot_unref(a->conf->slot);
+        nc_defer_free(a);
+    }
+}
+
+
+void
+nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
+{
+    const nc_listener_stats_t  *st = &listener->stats;
+
+    nc_gauge_dec(st->downstream_cx_active);
+    nc_counter_inc(st->downstream_cx_destroy);
+    nc_histogram_record(st->downstream_cx_length_ms, nc_now_ms - c->opened_ms);
+
+    a->n_conns--;
+    nc_slot_unref(listener->slot);
+    release(a);
+}
+
+
+static void
+begin(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
+{
+    const nc_listener_conf_t   *conf = a->conf;
+    const nc_listener_stats_t  *st = &conf->stats;
+    const nc_filter_chain_t    *chain;
+    const nc_filter_ref_t      *f;
+    nc_conn_t                  *c = nc_conn_accept(fd, remote, &no_owner, NULL);
+
+    if (c == NULL) {
+        nc_log_limited(WARNING, LISTENER, "listener %s: cannot watch a connection: %s",
+                       conf->ctx.name.data, strerror(errno));
+        return;
+    }
+
+    nc_counter_inc(st->downstream_cx_total);
+    c->high_mark = conf->ctx.buffer_limit;
+    chain = nc_listener_chain(conf, c);
+
+    if (chain == NULL) {
+        nc_counter_inc(st->no_filter_chain_match);
+        nc_counter_inc(st->downstream_cx_destroy);
+        nc_conn_close(c, NC_CLOSE_LOCAL);
+        return;
+    }
+
+    nc_gauge_inc(st->downstream_cx_active);
+    nc_slot_ref(conf->slot);
+    a->refs++;
+    a->n_conns++;
+    nc_list_append(&a->conns, &c->link);
+
+    f = &chain->filters[0];
+    f->module->network_filter->on_new(c, f->conf, a, conf);
+}
+
+
+/* Out of descriptors: the event would fire for ever, so it rests a moment. */
+static void
+on_rest_over(nc_timer_t *t)
+{
+    nc_acceptor_t  *a = nc_container_of(t, rest_t, timer)->a;
+
+    if (a->accepting) {
+        nc_event_enable(&a->ev, true);
+    }
+
+    release(a);
+    nc_defer_free(t);
+}
+
+
+static void
+rest(nc_acceptor_t *a)
+{
+    rest_t  *r = nc_malloc(sizeof(*r));
+
+    nc_event_enable(&a->ev, false);
+    nc_timer_init(&r->timer, on_rest_over);
+    r->a = a;
+    a->refs++;
+    nc_timer_start(&r->timer, NO_FD_PAUSE_MS);
+}
+
+
+/* False: the queue is empty, or nothing can be taken now. */
+static bool
+accept_one(nc_acceptor_t *a)
+{
+    struct sockaddr_storage  ss;
+    socklen_t                len = sizeof(ss);
+    nc_peer_t                remote;
+    int                      fd;
+
+    fd = accept4(a->ev.fd, (struct sockaddr *) &ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd == -1) {
+        if (errno == ECONNABORTED || errno == EINTR) {
+            return true;
+        }
+
+        if (errno != EAGAIN) {
+            nc_counter_inc(a->conf->stats.downstream_cx_overflow);
+            nc_log_limited(WARNING, LISTENER, "listener %s: accept: %s", a->conf->ctx.name.data,
+                           strerror(errno));
+            rest(a);
+        }
+
+        return false;
+    }
+
+    nc_peer_from(&remote, (struct sockaddr *) &ss, len);
+    begin(a, fd, &remote);
+
+    return true;
+}
+
+
+static void
+on_accept(nc_event_t *ev, uint32_t events)
+{
+    nc_acceptor_t  *a = nc_container_of(ev, nc_acceptor_t, ev);
+    uint32_t        max = a->conf->max_accepts ? a->conf->max_accepts : ACCEPTS_PER_EVENT;
+    uint32_t        n = 0;
+
+    (void) events;
+
+    while (n < max && accept_one(a)) {
+        n++;
+    }
+
+    nc_histogram_record(a->conf->stats.connections_accepted_per_socket_event, n);
+}
+
+
+nc_acceptor_t *
+nc_acceptor_open(const nc_listener_conf_t *conf, int fd)
+{
+    nc_acceptor_t  *a = nc_calloc(sizeof(*a));
+
+    if (nc_event_add_level(&a->ev, fd, on_accept)) {
+        free(a);
+        return NULL;
+    }
+
+    a->conf = conf;
+    a->refs = 1;
+    a->accepting = true;
+    nc_slot_ref(conf->slot);
+    nc_list_init(&a->conns);
+    nc_list_init(&a->link);
+
+    return a;
+}
+
+
+void
+nc_acceptor_update(nc_acceptor_t *a, const nc_listener_conf_t *conf)
+{
+    if (conf == a->conf) {
+        return;
+    }
+
+    nc_slot_ref(conf->slot);
+    nc_slot_unref(a->conf->slot);
+    a->conf = conf;
+}
+
+
+void
+nc_acceptor_stop(nc_acceptor_t *a, bool empty_queue)
+{
+    if (!a->accepting) {
+        return;
+    }
+
+    while (empty_queue && accept_one(a)) {
+        continue;
+    }
+
+    a->accepting = false;
+    nc_event_del(&a->ev);
+}
+
+
+void
+nc_acceptor_drain(nc_acceptor_t *a)
+{
+    a->draining = true;
+
+    nc_list_each_safe(&a->conns, it) {
+        nc_conn_t  *c = nc_container_of(it, nc_conn_t, link);
+
+        if (c->ops->on_drain) {
+            c->ops->on_drain(c);
+        }
+    }
+}
+
+
+void
+nc_acceptor_close(nc_acceptor_t *a)
+{
+    nc_acceptor_stop(a, false);
+    nc_list_del(&a->link);
+    release(a);
+}
+
+
+const nc_listener_conf_t *
+nc_acceptor_renew(nc_acceptor_t *a, const nc_listener_conf_t *listener)
+{
+    const nc_listener_conf_t  *now = a->conf;
+
+    if (now == listener) {
+        return listener;
+    }
+
+    nc_slot_ref(now->slot);
+    nc_slot_unref(listener->slot);
+
+    return now;
+}

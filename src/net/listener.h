@@ -1,0 +1,52 @@
+/*
+ * listener.h: listeners. Compiled by the helper (nc_listener_compile), opened by the worker on the
+ * socket that the master made for it.
+ */
+#ifndef NC_NET_LISTENER_H
+#define NC_NET_LISTENER_H
+
+#include "base/module.h"
+#include "os/addr.h"
+#include "stats/names.h"
+
+struct nc_conn_s;
+struct Envoy__Config__Listener__V3__Listener;
+
+/* One network filter of a chain. */
+typedef struct {
+    const nc_module_t  *module;
+    const void         *conf;
+    nc_str_t            name;
+} nc_filter_ref_t;
+
+typedef struct {
+    nc_str_t          name;
+    nc_filter_ref_t  *filters;                  /* the last one is terminal */
+    uint32_t          n_filters;
+} nc_filter_chain_t;
+
+/* An image object. */
+typedef struct nc_listener_conf_s {
+    uint32_t                  slot;
+    uint32_t                  socket_key;       /* under which the master's sockets are known */
+    nc_listener_ctx_t         ctx;              /* name, stat name, direction, buffer limit */
+    nc_addr_t                 addr;             /* as configured; port 0: see the socket */
+    uint32_t                  backlog;          /* 0: the system's */
+    bool                      reuse_port;       /* a socket per worker (default) */
+    bool                      bind_to_port;
+    uint32_t                  unix_mode;        /* of a Unix socket; 0: leave */
+    uint32_t                  max_accepts;      /* per socket event; 0: no limit of ours */
+    nc_filter_chain_t        *chains;           /* with a match, in order; none matches yet */
+    uint32_t                  n_chains;
+    const nc_filter_chain_t  *default_chain;    /* the only one of a listener without matches */
+    nc_listener_stats_t       stats;
+} nc_listener_conf_t;
+
+/*
+ * Message to image object in cc->pool; socket_key is the caller's to set afterwards. NULL: errors
+ * were added.
+ */
+nc_listener_conf_t *nc_listener_compile(nc_compile_t *cc,
+    const struct Envoy__Config__Listener__V3__Listener *message);
+
+#endif

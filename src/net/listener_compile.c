@@ -1,0 +1,192 @@
+/* listener_compile.c: compiles a Listener message into an image object. */
+#include "net/acceptor.h"
+
+#include "api/message.h"
+
+#include "envoy/config/listener/v3/listener.pb-c.h"
+
+typedef Envoy__Config__Listener__V3__Listener     listener_t;
+typedef Envoy__Config__Listener__V3__FilterChain  chain_t;
+
+
+static void
+compile_address(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    const Envoy__Config__Core__V3__SocketAddress  *s;
+
+    if (m->address == NULL) {
+        nc_compile_error(cc, &m->base, "address", "a listener needs an address");
+        return;
+    }
+
+    if (m->address->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE) {
+        l->unix_mode = m->address->pipe->mode;
+
+        if (nc_addr_parse_unix(&l->addr, nc_str_c(m->address->pipe->path))) {
+            nc_compile_error(cc, &m->base, "address.pipe.path",
+                             "must be a path of 1 to 107 bytes");
+        }
+        return;
+    }
+
+    s = m->address->socket_address;
+
+    if (nc_addr_parse_ip(&l->addr, nc_str_c(s->address), (uint16_t) s->port_value)) {
+        nc_compile_error(cc, &m->base, "address.socket_address.address",
+                         "\"%s\" is not an IP address; a listener binds to one (0.0.0.0 or :: "
+                         "for all)", s->address);
+    }
+}
+
+
+/* stat_prefix, or the address with what does not belong into a name replaced (Envoy's rule). */
+static void
+name_stats(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    nc_sb_t   sb;
+    char     *text;
+
+    if (m->stat_prefix[0]) {
+        l->ctx.stat_name = nc_pool_str(cc->pool, nc_str_c(m->stat_prefix));
+
+    } else {
+        nc_sb_init(&sb);
+        nc_addr_print(&l->addr, &sb);
+        text = nc_pool_strdup(cc->pool, nc_sb_c(&sb));
+        nc_sb_fini(&sb);
+
+        for (char *p = text; *p; p++) {
+            *p = *p == ':' ? '_' : *p;
+        }
+
+        l->ctx.stat_name = nc_str_c(text);
+    }
+
+    nc_sb_init(&sb);
+    nc_sb_printf(&sb, "listener.%.*s", NC_STR_ARG(l->ctx.stat_name));
+    nc_stats_scope_tag(cc->stats, nc_sb_str(&sb), NC_STR("envoy.listener_address"),
+                       l->ctx.stat_name);
+    nc_listener_stats_init(&l->stats, cc->stats, nc_sb_str(&sb));
+    nc_sb_fini(&sb);
+}
+
+
+static void
+compile_transport(nc_compile_t *cc, const chain_t *m)
+{
+    const nc_module_t  *module;
+
+    if (m->transport_socket) {
+        (void) cc->extension(cc, NC_TRANSPORT_SOCKET, m->transport_socket->name,
+                             (const ProtobufCMessage *) m->transport_socket->typed_config,
+                             &module);
+    }
+}
+
+
+static void
+compile_chain(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
+{
+    unsigned  errors = cc->errors->n;
+
+    c->name = nc_pool_str(cc->pool, nc_str_c(m->name));
+    c->filters = nc_pool_array(cc->pool, m->n_filters, sizeof(*c->filters));
+    compile_transport(cc, m);
+
+    if (m->n_filters == 0) {
+        nc_compile_error(cc, &m->base, "filters", "at least one network filter is required");
+    }
+
+    for (size_t i = 0; i < m->n_filters; i++) {
+        nc_filter_ref_t  *f = &c->filters[c->n_filters];
+
+        f->name = nc_pool_str(cc->pool, nc_str_c(m->filters[i]->name));
+        f->conf = cc->extension(cc, NC_NETWORK_FILTER, m->filters[i]->name,
+                                (const ProtobufCMessage *) m->filters[i]->typed_config,
+                                &f->module);
+
+        if (cc->errors->n > errors) {
+            continue;
+        }
+
+        if (f->module->network_filter->terminal && i != m->n_filters - 1) {
+            nc_compile_error(cc, &m->filters[i]->base, "",
+                             "terminal filter %s must be the last of filters",
+                             m->filters[i]->name);
+        }
+
+        c->n_filters++;
+    }
+}
+
+
+static void
+compile_chains(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    nc_filter_chain_t  *chain;
+
+    if (m->n_filter_chains == 0 && m->default_filter_chain == NULL) {
+        nc_compile_error(cc, &m->base, "filter_chains", "at least one filter chain is required");
+        return;
+    }
+
+    l->chains = nc_pool_array(cc->pool, m->n_filter_chains + 1, sizeof(*l->chains));
+    l->n_chains = (uint32_t) m->n_filter_chains;
+
+    for (size_t i = 0; i < m->n_filter_chains; i++) {
+        compile_chain(cc, &l->chains[i], m->filter_chains[i]);
+
+        if (i > 0) {
+            nc_compile_error(cc, &m->filter_chains[i]->base, "",
+                             "filter chain has the same matching rules as filter_chains[0]; "
+                             "choosing among several by filter_chain_match exists in Envoy, not "
+                             "in this version of Nuncio");
+        }
+    }
+
+    chain = &l->chains[0];
+
+    if (m->default_filter_chain) {
+        compile_chain(cc, &l->chains[m->n_filter_chains], m->default_filter_chain);
+        chain = m->n_filter_chains ? chain : &l->chains[m->n_filter_chains];
+    }
+
+    l->default_chain = chain;
+}
+
+
+nc_listener_conf_t *
+nc_listener_compile(nc_compile_t *cc, const listener_t *m)
+{
+    nc_listener_conf_t       *l = nc_pool_new(cc->pool, nc_listener_conf_t);
+    const nc_listener_ctx_t  *outer = cc->listener;
+    unsigned                  errors = cc->errors->n;
+
+    l->slot = cc->slot;
+    l->ctx.name = nc_pool_str(cc->pool, nc_str_c(m->name));
+    l->ctx.traffic_direction = (int) m->traffic_direction;
+    l->ctx.buffer_limit = m->per_connection_buffer_limit_bytes
+                          ? m->per_connection_buffer_limit_bytes->value : 1024 * 1024;
+    l->reuse_port = m->enable_reuse_port ? m->enable_reuse_port->value : true;
+    l->bind_to_port = m->bind_to_port ? m->bind_to_port->value : true;
+    l->backlog = m->tcp_backlog_size ? m->tcp_backlog_size->value : 0;
+    l->max_accepts = m->max_connections_to_accept_per_socket_event
+                     ? m->max_connections_to_accept_per_socket_event->value : 0;
+
+    compile_address(cc, l, m);
+    name_stats(cc, l, m);
+
+    for (size_t i = 0; i < m->n_listener_filters; i++) {
+        const nc_module_t  *module;
+
+        (void) cc->extension(cc, NC_LISTENER_FILTER, m->listener_filters[i]->name,
+                             (const ProtobufCMessage *) m->listener_filters[i]->typed_config,
+                             &module);
+    }
+
+    cc->listener = &l->ctx;
+    compile_chains(cc, l, m);
+    cc->listener = outer;
+
+    return cc->errors->n > errors ? NULL : l;
+}

@@ -1,0 +1,640 @@
+/* pool.c: keep-alive pools: finding, making, lending and closing upstream connections. */
+#include "upstream/pool_priv.h"
+
+#include "base/slot.h"
+#include "log/log.h"
+
+#include <errno.h>
+
+static nc_host_pool_t  **by_host;               /* by host row id */
+static uint32_t          n_by_host;
+static nc_list_t         all_pools;
+
+static const nc_conn_ops_t  conn_ops;
+
+
+void
+nc_upstream_init(void)
+{
+    nc_list_init(&all_pools);
+}
+
+
+static nc_host_pool_t *
+pool_of(nc_host_id_t host)
+{
+    nc_host_pool_t  *p;
+
+    if (host.id >= n_by_host) {
+        uint32_t  n = NC_MAX(n_by_host * 2, NC_MAX(host.id + 1, 64u));
+
+        by_host = nc_realloc(by_host, n * sizeof(*by_host));
+        memset(by_host + n_by_host, 0, (n - n_by_host) * sizeof(*by_host));
+        n_by_host = n;
+    }
+
+    p = by_host[host.id];
+
+    if (p == NULL) {
+        p = by_host[host.id] = nc_calloc(sizeof(*p));
+        p->host = host;
+        nc_list_init(&p->idle);
+        nc_list_init(&p->waiting);
+        nc_list_append(&all_pools, &p->link);
+    }
+
+    return p;
+}
+
+
+static const nc_limits_t *
+limits_of(const nc_cluster_t *cluster, nc_priority_t priority)
+{
+    return &cluster->limits[priority];
+}
+
+
+void
+nc_up_count_bytes(nc_up_conn_t *uc)
+{
+    nc_counter_add(uc->cluster->stats.upstream_cx_rx_bytes_total, uc->c->rx - uc->rx_counted);
+    nc_counter_add(uc->cluster->stats.upstream_cx_tx_bytes_total, uc->c->tx - uc->tx_counted);
+    uc->rx_counted = uc->c->rx;
+    uc->tx_counted = uc->c->tx;
+}
+
+
+/* ---- requests ---- */
+
+/* The pins and the head of a try; the owner's fields stay. */
+static void
+unpin(nc_up_t *u)
+{
+    if (u->cluster) {
+        nc_slot_unref(u->cluster->slot);
+        nc_slot_unref(u->hosts->slot);
+        u->cluster = NULL;
+        u->hosts = NULL;
+    }
+}
+
+
+void
+nc_up_release(nc_up_t *u)
+{
+    nc_up_cancel(u);
+    unpin(u);
+
+    if (u->head_block) {
+        nc_block_unref(u->head_block);
+        u->head_block = NULL;
+    }
+}
+
+
+static void
+leave_queue(nc_up_t *u)
+{
+    const nc_limits_t  *lim = limits_of(u->cluster, u->priority);
+
+    nc_list_del(&u->link);
+    nc_breaker_release(lim->breaker, NC_BREAKER_PENDING);
+    nc_gauge_dec(u->cluster->stats.upstream_rq_pending_active);
+    u->state = NC_UP_IDLE;
+}
+
+
+/* False: the limit of requests is reached. */
+static bool
+attach(nc_up_t *u, nc_up_conn_t *uc)
+{
+    const nc_limits_t   *lim = limits_of(u->cluster, u->priority);
+    nc_host_counters_t  *host = nc_host_counters(u->host->id);
+
+    if (!nc_breaker_try(lim->breaker, NC_BREAKER_REQUESTS, lim->max_requests)) {
+        nc_counter_inc(u->cluster->stats.upstream_rq_pending_overflow);
+        return false;
+    }
+
+    nc_list_del(&uc->link);
+    u->conn = uc;
+    u->state = NC_UP_OPEN;
+    u->reused = uc->n_requests > 0;
+    u->started_us = nc_now_us;
+    u->request_sent = u->response_started = u->chunked = u->no_reuse = false;
+    uc->u = u;
+    uc->phase = NC_UPC_HEAD;
+    uc->upgrade = false;
+    uc->n_requests++;
+    uc->idle_ms = 0;
+    nc_h1_parser_init(&uc->parser);
+
+    nc_counter_inc(u->cluster->stats.upstream_rq_total);
+    nc_gauge_inc(u->cluster->stats.upstream_rq_active);
+    host->rq_total++;
+    host->rq_active++;
+
+    return true;
+}
+
+
+static nc_up_t *
+first_waiting(nc_host_pool_t *p)
+{
+    nc_list_t  *it = nc_list_first(&p->waiting);
+
+    return it ? nc_container_of(it, nc_up_t, link) : NULL;
+}
+
+
+/* A connection is free: to who waits first, else to the idle ones. */
+static void
+offer(nc_up_conn_t *uc)
+{
+    nc_host_pool_t  *p = uc->pool;
+    nc_up_t         *u;
+
+    while ((u = first_waiting(p)) != NULL) {
+        leave_queue(u);
+
+        if (attach(u, uc)) {
+            u->ops->on_ready(u);
+            return;
+        }
+
+        u->ops->on_fail(u, NC_UP_OVERFLOW, NULL);
+    }
+
+    uc->phase = NC_UPC_IDLE;
+    uc->idle_ms = uc->cluster->idle_timeout_ms ? nc_now_ms + uc->cluster->idle_timeout_ms : 0;
+    nc_list_add(&p->idle, &uc->link);
+
+    if (uc->idle_ms) {
+        nc_timer_at(&uc->c->timer, uc->idle_ms);
+    }
+}
+
+
+/* True when a connection that has just become free must not be used again. */
+static bool
+worn_out(nc_up_conn_t *uc)
+{
+    const nc_cluster_t  *cl = uc->cluster;
+
+    if (cl->max_requests_per_cx && uc->n_requests >= cl->max_requests_per_cx) {
+        nc_counter_inc(cl->stats.upstream_cx_max_requests);
+        return true;
+    }
+
+    if (cl->max_connection_ms && nc_now_ms - uc->c->opened_ms >= cl->max_connection_ms) {
+        nc_counter_inc(cl->stats.upstream_cx_max_duration_reached);
+        return true;
+    }
+
+    return false;
+}
+
+
+void
+nc_up_detach(nc_up_t *u, bool reuse)
+{
+    nc_up_conn_t        *uc = u->conn;
+    const nc_limits_t   *lim = limits_of(u->cluster, u->priority);
+    nc_host_counters_t  *host = nc_host_counters(u->host->id);
+
+    u->conn = NULL;
+    u->state = NC_UP_IDLE;
+    uc->u = NULL;
+    nc_breaker_release(lim->breaker, NC_BREAKER_REQUESTS);
+    nc_gauge_dec(u->cluster->stats.upstream_rq_active);
+    host->rq_active--;
+    nc_up_count_bytes(uc);
+
+    if (!nc_conn_is_open(uc->c)) {
+        return;
+    }
+
+    uc->c->gates = 0;
+
+    if (!reuse || uc->c->eof || uc->c->in.len > 0 || worn_out(uc)) {
+        nc_conn_close(uc->c, NC_CLOSE_LOCAL);
+        return;
+    }
+
+    offer(uc);
+}
+
+
+void
+nc_up_break(nc_up_conn_t *uc, nc_up_reset_t why, const char *reason)
+{
+    nc_up_t  *u = uc->u;
+
+    nc_up_detach(u, false);
+    u->ops->on_reset(u, why, reason);
+}
+
+
+void
+nc_up_cancel(nc_up_t *u)
+{
+    if (u->state == NC_UP_PENDING) {
+        nc_counter_inc(u->cluster->stats.upstream_rq_cancelled);
+        leave_queue(u);
+
+    } else if (u->state == NC_UP_OPEN) {
+        nc_counter_inc(u->cluster->stats.upstream_rq_tx_reset);
+        nc_up_detach(u, false);
+    }
+}
+
+
+/* ---- connections ---- */
+
+static void
+set_options(nc_up_conn_t *uc)
+{
+    const nc_cluster_t  *cl = uc->cluster;
+
+    uc->options = (nc_h1_options_t) {
+        .max_bytes = cl->max_response_headers_kb * 1024,
+        .max_headers = cl->max_response_headers,
+        .accept_http_10 = true,
+        .enable_trailers = cl->enable_trailers,
+        .allow_chunked_length = cl->allow_chunked_length
+    };
+}
+
+
+/* A new connection to `host`; NULL with errno when no socket can be made. */
+static nc_up_conn_t *
+connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_priority_t priority)
+{
+    nc_up_conn_t  *uc = nc_calloc(sizeof(*uc));
+
+    uc->c = nc_conn_connect(&host->addr, &cl->source, cl->connect_timeout_ms, &conn_ops, uc);
+
+    if (uc->c == NULL) {
+        nc_counter_inc(cl->stats.upstream_cx_connect_fail);
+        nc_host_counters(host->id)->cx_connect_fail++;
+        free(uc);
+        return NULL;
+    }
+
+    uc->magic = NC_UP_CONN_MAGIC;
+    uc->pool = p;
+    uc->cluster = cl;
+    uc->priority = priority;
+    uc->phase = NC_UPC_CONNECTING;
+    uc->c->high_mark = cl->buffer_limit;
+    nc_list_init(&uc->link);
+    set_options(uc);
+    nc_slot_ref(cl->slot);
+
+    p->n_conns++;
+    p->n_connecting++;
+    nc_breaker_take(limits_of(cl, priority)->breaker, NC_BREAKER_CONNECTIONS);
+    nc_counter_inc(cl->stats.upstream_cx_total);
+    nc_counter_inc(cl->stats.upstream_cx_http1_total);
+    nc_gauge_inc(cl->stats.upstream_cx_active);
+    nc_host_counters(p->host)->cx_total++;
+    nc_host_counters(p->host)->cx_active++;
+
+    if (cl->tcp_keepalive) {
+        nc_conn_keepalive(uc->c, cl->keepalive_probes, cl->keepalive_time_s,
+                          cl->keepalive_interval_s);
+    }
+
+    return uc;
+}
+
+
+/* More requests wait than connections are on their way: false when the limit forbids another. */
+static bool
+may_connect(const nc_host_pool_t *p, const nc_cluster_t *cl, nc_priority_t priority)
+{
+    const nc_limits_t  *lim = limits_of(cl, priority);
+
+    if (nc_breaker_total(lim->breaker, NC_BREAKER_CONNECTIONS) < (int64_t) lim->max_connections) {
+        return true;
+    }
+
+    nc_counter_inc(cl->stats.upstream_cx_overflow);
+
+    return p->n_conns == 0;                     /* a host without any gets one, as in Envoy */
+}
+
+
+static nc_rc_t
+enqueue(nc_up_t *u, nc_host_pool_t *p)
+{
+    const nc_cluster_t  *cl = u->cluster;
+    const nc_limits_t   *lim = limits_of(cl, u->priority);
+
+    if (!nc_breaker_try(lim->breaker, NC_BREAKER_PENDING, lim->max_pending)) {
+        nc_counter_inc(cl->stats.upstream_rq_pending_overflow);
+        return NC_DECLINED;
+    }
+
+    if (may_connect(p, cl, u->priority) && connect_to(p, cl, u->host, u->priority) == NULL) {
+        nc_breaker_release(lim->breaker, NC_BREAKER_PENDING);
+        return NC_ERROR;
+    }
+
+    nc_counter_inc(cl->stats.upstream_rq_pending_total);
+    nc_gauge_inc(cl->stats.upstream_rq_pending_active);
+    nc_list_append(&p->waiting, &u->link);
+    u->state = NC_UP_PENDING;
+
+    return NC_AGAIN;
+}
+
+
+nc_rc_t
+nc_up_start(nc_up_t *u, const nc_cluster_entry_t *entry, const nc_host_set_t *hosts,
+    const nc_host_t *host, nc_priority_t priority)
+{
+    nc_host_pool_t  *p = pool_of(host->id);
+    nc_list_t       *it = nc_list_first(&p->idle);
+    nc_rc_t          rc;
+
+    u->cluster = entry->cluster;
+    u->hosts = hosts;
+    u->host = host;
+    u->priority = priority;
+    nc_slot_ref(u->cluster->slot);
+    nc_slot_ref(hosts->slot);
+
+    if (it) {
+        rc = attach(u, nc_container_of(it, nc_up_conn_t, link)) ? NC_OK : NC_DECLINED;
+
+    } else {
+        rc = enqueue(u, p);
+    }
+
+    if (rc == NC_DECLINED || rc == NC_ERROR) {
+        unpin(u);
+    }
+
+    return rc;
+}
+
+
+static void
+on_timer(nc_timer_t *t)
+{
+    nc_conn_t     *c = nc_container_of(t, nc_conn_t, timer);
+    nc_up_conn_t  *uc = c->owner;
+
+    if (uc->idle_ms == 0) {
+        return;
+    }
+
+    if (uc->idle_ms > nc_now_ms) {
+        nc_timer_at(t, uc->idle_ms);
+        return;
+    }
+
+    nc_counter_inc(uc->cluster->stats.upstream_cx_idle_timeout);
+    nc_conn_close(c, NC_CLOSE_IDLE);
+}
+
+
+static void
+on_connected(nc_conn_t *c)
+{
+    nc_up_conn_t  *uc = c->owner;
+
+    NC_OBJ_CHECK(uc, NC_UP_CONN_MAGIC);
+    uc->pool->n_connecting--;
+    c->timer.handler = on_timer;
+    nc_histogram_record(uc->cluster->stats.upstream_cx_connect_ms, nc_now_ms - c->opened_ms);
+    offer(uc);
+}
+
+
+static void
+on_read(nc_conn_t *c)
+{
+    nc_up_conn_t  *uc = c->owner;
+
+    NC_OBJ_CHECK(uc, NC_UP_CONN_MAGIC);
+    nc_h1_client_read(uc);
+}
+
+
+static void
+on_drained(nc_conn_t *c)
+{
+    nc_up_conn_t  *uc = c->owner;
+
+    if (uc->u) {
+        nc_counter_inc(uc->cluster->stats.upstream_flow_control_drained_total);
+        uc->u->ops->on_backlog(uc->u, false);
+    }
+}
+
+
+static void
+count_close(nc_up_conn_t *uc, nc_close_t why)
+{
+    const nc_cluster_stats_t  *st = &uc->cluster->stats;
+    bool                       remote = why == NC_CLOSE_PEER || why == NC_CLOSE_PEER_RESET;
+
+    nc_breaker_release(limits_of(uc->cluster, uc->priority)->breaker, NC_BREAKER_CONNECTIONS);
+    nc_gauge_dec(st->upstream_cx_active);
+    nc_counter_inc(st->upstream_cx_destroy);
+    nc_counter_inc(remote ? st->upstream_cx_destroy_remote : st->upstream_cx_destroy_local);
+    nc_histogram_record(st->upstream_cx_length_ms, nc_now_ms - uc->c->opened_ms);
+    nc_histogram_record(st->upstream_rq_per_cx, uc->n_requests);
+    nc_host_counters(uc->pool->host)->cx_active--;
+
+    if (uc->u) {
+        nc_counter_inc(st->upstream_cx_destroy_with_active_rq);
+        nc_counter_inc(remote ? st->upstream_cx_destroy_remote_with_active_rq
+                              : st->upstream_cx_destroy_local_with_active_rq);
+    }
+}
+
+
+/* The first request in the queue shares the fate of the connection that was made for it. */
+static void
+connect_failed(nc_up_conn_t *uc, nc_close_t why)
+{
+    const nc_cluster_t  *cl = uc->cluster;
+    nc_up_t             *u = first_waiting(uc->pool);
+    char                 text[128];
+
+    uc->pool->n_connecting--;
+    nc_counter_inc(cl->stats.upstream_cx_connect_fail);
+    nc_host_counters(uc->pool->host)->cx_connect_fail++;
+
+    if (why == NC_CLOSE_CONNECT_TIMEOUT) {
+        nc_counter_inc(cl->stats.upstream_cx_connect_timeout);
+    }
+
+    if (u == NULL) {
+        return;
+    }
+
+    snprintf(text, sizeof(text), "delayed connect error: %s", strerror(uc->c->error));
+    nc_counter_inc(cl->stats.upstream_rq_pending_failure_eject);
+    leave_queue(u);
+    u->ops->on_fail(u, why == NC_CLOSE_CONNECT_TIMEOUT ? NC_UP_CONNECT_TIMEOUT
+                                                       : NC_UP_CONNECT_FAILED,
+                    why == NC_CLOSE_CONNECT_TIMEOUT ? NULL : nc_pool_strdup(u->pool, text));
+}
+
+
+/* Who still waits, and nothing is on its way for them. */
+static void
+feed_waiting(nc_host_pool_t *p)
+{
+    nc_up_t  *u = first_waiting(p);
+
+    if (u == NULL || p->n_conns > 0) {
+        return;
+    }
+
+    if (connect_to(p, u->cluster, u->host, u->priority) == NULL) {
+        leave_queue(u);
+        u->ops->on_fail(u, NC_UP_CONNECT_FAILED, nc_pool_strdup(u->pool, strerror(errno)));
+        feed_waiting(p);
+    }
+}
+
+
+static void
+on_close(nc_conn_t *c, nc_close_t why)
+{
+    nc_up_conn_t    *uc = c->owner;
+    nc_host_pool_t  *p = uc->pool;
+
+    NC_OBJ_CHECK(uc, NC_UP_CONN_MAGIC);
+    nc_list_del(&uc->link);
+    p->n_conns--;
+    count_close(uc, why);
+
+    if (uc->phase == NC_UPC_CONNECTING) {
+        connect_failed(uc, why);
+
+    } else if (uc->u) {
+        nc_up_break(uc, why == NC_CLOSE_PEER_RESET ? NC_UP_RESET : NC_UP_TERMINATED, NULL);
+    }
+
+    nc_up_count_bytes(uc);
+    nc_slot_unref(uc->cluster->slot);
+    uc->magic = 0;
+    nc_defer_free(uc);
+    feed_waiting(p);
+}
+
+
+static const nc_conn_ops_t  conn_ops = {
+    .on_read = on_read,
+    .on_drained = on_drained,
+    .on_connected = on_connected,
+    .on_close = on_close
+};
+
+
+void
+nc_up_gate(nc_up_t *u, nc_gate_t who, bool on)
+{
+    if (u->state != NC_UP_OPEN) {
+        return;
+    }
+
+    if (on) {
+        nc_counter_inc(u->cluster->stats.upstream_flow_control_paused_reading_total);
+        nc_conn_gate(u->conn->c, who);
+
+    } else if (u->conn->c->gates & who) {
+        nc_counter_inc(u->cluster->stats.upstream_flow_control_resumed_reading_total);
+        nc_conn_ungate(u->conn->c, who);
+    }
+}
+
+
+void
+nc_up_addresses(const nc_up_t *u, nc_peer_t *remote, nc_peer_t *local, uint64_t *id)
+{
+    *remote = u->conn->c->remote;
+    *id = u->conn->c->id;
+
+    if (local) {
+        nc_conn_local(u->conn->c, local);
+    }
+}
+
+
+bool
+nc_up_backed_up(const nc_up_t *u)
+{
+    return u->state == NC_UP_OPEN && u->conn->c->over_high;
+}
+
+
+/* ---- changes of configuration ---- */
+
+static bool
+host_is_there(const nc_cluster_entry_t *e, nc_host_id_t id)
+{
+    const nc_host_set_t  *set = nc_cluster_hosts(e);
+
+    for (uint32_t i = 0; i < set->n; i++) {
+        if (set->hosts[i].id.id == id.id) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* An idle connection moves to the newest settings of its cluster, or is closed. */
+static void
+renew_idle(nc_up_conn_t *uc)
+{
+    const nc_cluster_entry_t  *e = nc_cluster_find(uc->cluster->name);
+
+    if (e == NULL || e->cluster->local_id != uc->cluster->local_id
+        || !host_is_there(e, uc->pool->host))
+    {
+        nc_conn_close(uc->c, NC_CLOSE_DRAIN);
+        return;
+    }
+
+    if (e->cluster != uc->cluster) {
+        nc_slot_ref(e->cluster->slot);
+        nc_slot_unref(uc->cluster->slot);
+        uc->cluster = e->cluster;
+        set_options(uc);
+    }
+}
+
+
+void
+nc_upstream_root_changed(void)
+{
+    nc_list_each(&all_pools, it) {
+        nc_host_pool_t  *p = nc_container_of(it, nc_host_pool_t, link);
+
+        nc_list_each_safe(&p->idle, i) {
+            renew_idle(nc_container_of(i, nc_up_conn_t, link));
+        }
+    }
+}
+
+
+void
+nc_upstream_close_idle(void)
+{
+    nc_list_each(&all_pools, it) {
+        nc_host_pool_t  *p = nc_container_of(it, nc_host_pool_t, link);
+
+        nc_list_each_safe(&p->idle, i) {
+            nc_conn_close(nc_container_of(i, nc_up_conn_t, link)->c, NC_CLOSE_DRAIN);
+        }
+    }
+}

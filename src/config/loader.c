@@ -343,11 +343,6 @@ end_seen(nc_load_t *load)
     }
 
     load->gone.n = 0;
-
-    if (load->recovering) {
-        nc_broker->sweep();
-    }
-
     finish(load, true);
 }
 
@@ -523,27 +518,6 @@ warm(nc_load_t *load)
 
 /* ---- beginning ---- */
 
-/* A log that this program cannot use any more does not keep it from the files. */
-static void
-fall_back(nc_load_t *load)
-{
-    nc_sb_t  text;
-
-    nc_sb_init(&text);
-    make_text(load, false, &text);
-    nc_log(ERROR, CONFIG, "the config log cannot be used, files are read instead: %s",
-           nc_sb_c(&text));
-    nc_sb_fini(&text);
-
-    for (size_t i = 0; i < load->done.n; i++) {
-        nc_vec_push(&nc_loader.waiting, load->done.items[i]);
-    }
-
-    load->done.n = 0;
-    finish(load, false);
-}
-
-
 static void
 begin(bool recovering)
 {
@@ -579,9 +553,6 @@ begin(bool recovering)
 
     if (rc == NC_OK) {
         warm(load);
-
-    } else if (recovering) {
-        fall_back(load);
 
     } else {
         finish(load, false);

@@ -69,7 +69,8 @@ void nc_loader_reload(nc_loader_done_fn *done, void *ctx);
 
 /*
  * Instead of the first nc_loader_reload when the helper before this one died: makes the newest state
- * of the log so, without reading a file. An empty log is a reload.
+ * of the log so, without reading a file. An empty log is a reload. When the log cannot be used any
+ * more the result is an error, and nc_loader_reload may follow. The caller sweeps the broker.
  */
 void nc_loader_recover(nc_loader_done_fn *done, void *ctx);
 

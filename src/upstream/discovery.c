@@ -237,6 +237,11 @@ nc_discovery_seed(nc_discovery_t *d, const nc_host_set_t *set)
             set_addrs(t, addrs, n);
         }
 
+        if (n && !t->answered) {
+            t->answered = true;
+            d->n_unanswered--;
+        }
+
         free(addrs);
     }
 }

@@ -39,7 +39,7 @@ void nc_discovery_fini(nc_discovery_t *d);
 
 /*
  * Takes addresses for what is not known yet from a set that was made of the same configuration: by
- * the helper before this one, or of the cluster before an update.
+ * the helper before this one, or of the cluster before an update. Nobody has to wait for those.
  */
 void nc_discovery_seed(nc_discovery_t *d, const nc_host_set_t *set);
 

@@ -33,7 +33,8 @@ read_pad(const char *p, pad_t *pad)
     }
 
     while (nc_is_digit(*p)) {
-        pad->width = NC_MIN(pad->width * 10 + (size_t) (*p++ - '0'), (size_t) 64);
+        pad->width = NC_MIN(pad->width * 10 + (size_t) (*p - '0'), (size_t) 64);
+        p++;
     }
 
     if (pad->width && *p == '!' && p[1] != '\0' && strchr(BY_STRFTIME BY_HAND, p[1])) {

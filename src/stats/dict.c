@@ -1,5 +1,5 @@
 /*
- * dict.c: types, scopes and groups of stats.
+ * dict.c: scopes and groups of stats; text and types are in text.c.
  *
  * Invariants:
  *  1. A record is live when its `live` word says so; that word is written last when it is made and
@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "stats/flush_priv.h"
 #include "stats/ranges_priv.h"
+#include "stats/text_priv.h"
 
 typedef struct {
     uint32_t  refs;
@@ -26,7 +27,6 @@ typedef struct {
 
 static struct {
     bool                   loaded;
-    nc_map_t               types;               /* by name */
     nc_map_t               scopes;              /* by name */
     nc_map_t               groups;              /* by scope, type, suffix */
     NC_VEC(group_state_t)  group_states;
@@ -34,7 +34,6 @@ static struct {
     NC_VEC(uint32_t)       free_groups;
     NC_VEC(uint32_t)       free_scopes;
     NC_VEC(uint32_t)       leaving;             /* groups released while pinned */
-    nc_ranges_t            strings;
     nc_ranges_t            counters;
     nc_ranges_t            rare_codes;
     nc_ranges_t            gauges;
@@ -49,7 +48,7 @@ nc_dict_reset(void)
         return;
     }
 
-    nc_map_fini(&dict.types);
+    nc_text_reset();
     nc_map_fini(&dict.scopes);
     nc_map_fini(&dict.groups);
     nc_vec_fini(&dict.group_states);
@@ -57,7 +56,6 @@ nc_dict_reset(void)
     nc_vec_fini(&dict.free_groups);
     nc_vec_fini(&dict.free_scopes);
     nc_vec_fini(&dict.leaving);
-    nc_ranges_fini(&dict.strings);
     nc_ranges_fini(&dict.counters);
     nc_ranges_fini(&dict.rare_codes);
     nc_ranges_fini(&dict.gauges);
@@ -86,149 +84,6 @@ group_key(char *buf, uint32_t scope, uint32_t type, nc_str_t suffix)
     memcpy(buf + 8, suffix.data ? suffix.data : "", suffix.len);
 
     return nc_str(buf, 8 + suffix.len);
-}
-
-
-/* Text. */
-
-static uint32_t
-units(uint32_t bytes)
-{
-    return (bytes + NC_ARENA_UNIT - 1) / NC_ARENA_UNIT;
-}
-
-nc_rc_t
-nc_dict_store(nc_str_t s, nc_arena_str_t *out)
-{
-    uint32_t  at;
-
-    *out = (nc_arena_str_t) { 0, 0 };
-
-    if (s.len == 0) {
-        return NC_OK;
-    }
-
-    at = s.len > UINT32_MAX / 2 ? NC_RANGES_FULL
-        : nc_ranges_take(&dict.strings, units((uint32_t) s.len));
-
-    if (at == NC_RANGES_FULL) {
-        return NC_DECLINED;
-    }
-
-    memcpy(nc_arena.strings + (size_t) at * NC_ARENA_UNIT, s.data, s.len);
-    *out = (nc_arena_str_t) { at, (uint32_t) s.len };
-
-    return NC_OK;
-}
-
-void
-nc_dict_unstore(nc_arena_str_t s)
-{
-    if (s.len) {
-        nc_ranges_give(&dict.strings, s.at, units(s.len));
-    }
-}
-
-
-/* Types. */
-
-const nc_arena_member_t *
-nc_dict_members(uint32_t type, uint32_t *n)
-{
-    nc_str_t  bytes;
-
-    *n = 0;
-
-    if (type == 0 || type >= NC_ARENA_TYPES) {
-        return NULL;
-    }
-
-    bytes = nc_arena_str(nc_arena.types[type].members);
-
-    if (nc_arena.types[type].n > bytes.len / sizeof(nc_arena_member_t)) {
-        return NULL;
-    }
-
-    *n = nc_arena.types[type].n;
-
-    return (const void *) bytes.data;
-}
-
-static uint32_t
-type_hash(const nc_stats_type_t *type)
-{
-    uint32_t    h = 2166136261u;
-    const char *p;
-    unsigned    i;
-
-    for (i = 0; i < type->n; i++) {
-        for (p = type->members[i].name; *p; p++) {
-            h = (h ^ (unsigned char) *p) * 16777619u;
-        }
-
-        h = (h ^ type->members[i].kind) * 16777619u;
-        h = (h ^ type->members[i].unit) * 16777619u;
-    }
-
-    return h;
-}
-
-/* Writes the members of a new type; false: no room for their names. */
-static bool
-store_members(const nc_stats_type_t *type, nc_arena_str_t *out)
-{
-    nc_arena_member_t  *members = nc_calloc((type->n + 1) * sizeof(*members));
-    uint16_t            index[NC_STAT_CODES + 1] = { 0 };
-    bool                ok = true;
-    unsigned            i;
-
-    for (i = 0; i < type->n && ok; i++) {
-        const nc_stats_member_t  *m = &type->members[i];
-
-        NC_CHECK(m->kind >= NC_STAT_COUNTER && m->kind <= NC_STAT_HISTOGRAM);
-        members[i].kind = (uint8_t) m->kind;
-        members[i].unit = (uint8_t) m->unit;
-        members[i].index = index[m->kind]++;
-        ok = nc_dict_store(nc_str_c(m->name), &members[i].name) == NC_OK;
-    }
-
-    ok = ok && nc_dict_store(nc_str((const void *) members, type->n * sizeof(*members)), out)
-        == NC_OK;
-    free(members);
-
-    return ok;
-}
-
-uint32_t
-nc_dict_type(const nc_stats_type_t *type)
-{
-    nc_arena_type_t  *t;
-    uint32_t          id = as_id(nc_map_get(&dict.types, nc_str_c(type->name)));
-
-    if (id) {
-        NC_CHECK(nc_arena.types[id].n == type->n && nc_arena.types[id].hash == type_hash(type));
-        return id;
-    }
-
-    id = nc_arena.head->types;
-
-    if (id >= NC_ARENA_TYPES || type->n > UINT16_MAX) {
-        return 0;
-    }
-
-    t = &nc_arena.types[id];
-    *t = (nc_arena_type_t) { .n = type->n, .hash = type_hash(type) };
-
-    if (!store_members(type, &t->members)
-        || nc_dict_store(nc_str_c(type->name), &t->name) != NC_OK)
-    {
-        return 0;
-    }
-
-    nc_map_set(&dict.types, nc_str_c(type->name), as_value(id));
-    __atomic_store_n(&nc_arena.head->types, id + 1, __ATOMIC_RELEASE);
-
-    return id;
 }
 
 
@@ -703,42 +558,8 @@ nc_dict_unpin(void)
 
 /* Loading. */
 
-typedef NC_VEC(nc_range_t)  used_t;
-
 static void
-use(used_t *used, uint32_t at, uint32_t n)
-{
-    if (n) {
-        nc_vec_push(used, ((nc_range_t) { at, n }));
-    }
-}
-
-static void
-use_text(used_t *used, nc_arena_str_t s)
-{
-    use(used, s.at, units(s.len));
-}
-
-static void
-load_types(used_t *text)
-{
-    const nc_arena_member_t  *m;
-    uint32_t                  id, n, i;
-
-    for (id = 1; id < NC_MIN(nc_arena.head->types, NC_ARENA_TYPES); id++) {
-        use_text(text, nc_arena.types[id].name);
-        use_text(text, nc_arena.types[id].members);
-        nc_map_set(&dict.types, nc_arena_str(nc_arena.types[id].name), as_value(id));
-        m = nc_dict_members(id, &n);
-
-        for (i = 0; i < n; i++) {
-            use_text(text, m[i].name);
-        }
-    }
-}
-
-static void
-load_scopes(used_t *text)
+load_scopes(nc_used_t *text)
 {
     uint32_t  id;
 
@@ -750,8 +571,8 @@ load_scopes(used_t *text)
         nc_vec_push(&dict.scope_states, ((scope_state_t) { 0, 0 }));
 
         if (__atomic_load_n(&s->live, __ATOMIC_ACQUIRE)) {
-            use_text(text, s->name);
-            use_text(text, s->tag);
+            nc_text_use(text, s->name);
+            nc_text_use(text, s->tag);
             nc_map_set(&dict.scopes, nc_arena_str(s->name), as_value(id));
         } else {
             nc_vec_push(&dict.free_scopes, id);
@@ -760,7 +581,7 @@ load_scopes(used_t *text)
 }
 
 static void
-load_group(uint32_t id, used_t *text, used_t *cells)
+load_group(uint32_t id, nc_used_t *text, nc_used_t *cells)
 {
     nc_arena_group_t  *g = &nc_arena.groups[id];
     nc_str_t           suffix = nc_arena_str(g->suffix);
@@ -772,17 +593,17 @@ load_group(uint32_t id, used_t *text, used_t *cells)
         return;
     }
 
-    use_text(text, g->suffix);
+    nc_text_use(text, g->suffix);
 
     if (g->type == 0 && g->kind == NC_STAT_TEXT) {
-        use_text(text, (nc_arena_str_t) { g->base[0], g->base[1] });
+        nc_text_use(text, (nc_arena_str_t) { g->base[0], g->base[1] });
     }
 
     parts_of(g, parts);
 
     for (i = 0; i < PARTS; i++) {
         if (parts[i].n) {
-            use(&cells[i], (*parts[i].base - parts[i].zone) / parts[i].cells, parts[i].n);
+            nc_used_add(&cells[i], (*parts[i].base - parts[i].zone) / parts[i].cells, parts[i].n);
         }
     }
 
@@ -806,9 +627,9 @@ clear_gaps(const nc_ranges_t *r, uint32_t zone, uint32_t cells, uint32_t old_top
 }
 
 static void
-load_groups(used_t *text)
+load_groups(nc_used_t *text)
 {
-    used_t            cells[PARTS] = { NC_VEC_INIT, NC_VEC_INIT, NC_VEC_INIT, NC_VEC_INIT };
+    nc_used_t            cells[PARTS] = { NC_VEC_INIT, NC_VEC_INIT, NC_VEC_INIT, NC_VEC_INIT };
     nc_arena_group_t  none = { .kind = NC_STAT_CODES };
     nc_arena_head_t   old = *nc_arena.head;
     uint32_t          tops[PARTS] = { old.counters, old.gauges, old.histograms, old.rare_codes };
@@ -847,35 +668,33 @@ load_groups(used_t *text)
 void
 nc_dict_load(void)
 {
-    used_t    text = NC_VEC_INIT;
+    nc_used_t    text = NC_VEC_INIT;
     uint32_t  id;
 
     if (dict.loaded || nc_arena.head == NULL) {
         return;
     }
 
-    nc_map_init(&dict.types);
+    nc_text_init();
     nc_map_init(&dict.scopes);
     nc_map_init(&dict.groups);
-    nc_ranges_init(&dict.strings, 0, NC_ARENA_STRINGS);
     nc_ranges_init(&dict.counters, 0, NC_ARENA_COUNTERS);
     nc_ranges_init(&dict.rare_codes, 0, NC_ARENA_RARE_CODES);
     nc_ranges_init(&dict.gauges, 0, NC_ARENA_GAUGES);
     nc_ranges_init(&dict.histograms, 0, NC_ARENA_HISTOGRAMS);
     dict.loaded = true;
 
-    load_types(&text);
     load_scopes(&text);
     load_groups(&text);
 
     for (id = 1; id < NC_MIN(nc_arena.head->hosts, NC_ARENA_HOSTS); id++) {
-        use_text(&text, nc_arena.host_keys[id]);
+        nc_text_use(&text, nc_arena.host_keys[id]);
     }
 
     for (id = 1; id < NC_MIN(nc_arena.head->breakers, NC_ARENA_BREAKERS); id++) {
-        use_text(&text, nc_arena.breaker_keys[id]);
+        nc_text_use(&text, nc_arena.breaker_keys[id]);
     }
 
-    nc_ranges_load(&dict.strings, text.items, text.n);
+    nc_text_load(&text);
     nc_vec_fini(&text);
 }

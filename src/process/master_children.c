@@ -99,6 +99,7 @@ become(nc_master_t *m, nc_kid_t *kid, int fd)
         nc_helper_run(&child, m->phase == NC_PHASE_BOOTING, m->clog_fd);
     }
 
+    nc_fd_close(&m->clog_fd);                   /* workers have no business with it */
     nc_worker_run(&child);
 }
 

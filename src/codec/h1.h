@@ -135,13 +135,14 @@ typedef struct {
 
 /* Where the parsing of one head stands. Zero it, or call nc_h1_parser_init, before each message. */
 typedef struct {
-    char      *base;                            /* data of the last call; entries point into it */
-    size_t     pos;                             /* start of the first line not parsed */
-    size_t     seen;                            /* bytes known to hold no end of that line */
-    uint32_t   n_fields;
-    uint16_t   marks;                           /* what was met so far; private */
-    uint8_t    state;
-    uint8_t    n_tokens;                        /* of Connection */
+    char          *base;                        /* data of the last call; entries point into it */
+    size_t         pos;                         /* start of the first line not parsed */
+    size_t         seen;                        /* bytes known to hold no end of that line */
+    nc_h1_head_t   head;                        /* as far as it is known */
+    uint32_t       n_fields;
+    uint16_t       marks;                       /* what was met so far; private */
+    uint8_t        state;
+    uint8_t        n_tokens;                    /* of Connection */
 } nc_h1_parser_t;
 
 static inline void
@@ -153,9 +154,9 @@ nc_h1_parser_init(nc_h1_parser_t *p)
 /*
  * Parses the head of a request. `data` is all unread bytes from the start of the message, writable
  * and contiguous; header names are lowered in place and entries of `out` point into it, so it
- * stays until the message is done with. NC_AGAIN: call again with the same `out` and `head`, which
- * are not touched meanwhile, and at least the same bytes (they may have moved). NC_OK: *consumed is
- * the length of the head. NC_ERROR: head->error; `out` has what was parsed so far.
+ * stays until the message is done with. NC_AGAIN: call again with the same `out`, not touched
+ * meanwhile, and at least the same bytes (they may have moved); `head` is not set. NC_OK: *consumed
+ * is the length of the head. NC_ERROR: head->error; `out` has what was parsed so far.
  *
  * `out` (initialised, empty) gets :method, :path (not for CONNECT), the fields in order, and among
  * them :authority (from Host or the target; RFC 9112 section 3.2.2: the target wins). :scheme is

@@ -709,7 +709,6 @@ parse(nc_h1_work_t *w, char *data, size_t len, size_t *consumed)
         rc = resume(w, data);
 
     } else {
-        memset(w->head, 0, sizeof(*w->head));
         p->base = data;
     }
 
@@ -731,10 +730,18 @@ nc_rc_t
 nc_h1_parse_request(nc_h1_parser_t *p, const nc_h1_options_t *options, char *data, size_t len,
     nc_headers_t *out, nc_h1_head_t *head, size_t *consumed)
 {
-    nc_h1_work_t   w = { .p = p, .options = options, .out = out, .head = head };
-    nc_rc_t  rc = parse(&w, data, len, consumed);
+    nc_h1_work_t  w = { .p = p, .options = options, .out = out, .head = &p->head };
+    nc_rc_t       rc = parse(&w, data, len, consumed);
 
-    return rc == NC_OK ? finish_request(&w) : rc;
+    if (rc == NC_OK) {
+        rc = finish_request(&w);
+    }
+
+    if (rc != NC_AGAIN) {
+        *head = p->head;
+    }
+
+    return rc;
 }
 
 
@@ -742,8 +749,8 @@ nc_rc_t
 nc_h1_parse_response(nc_h1_parser_t *p, const nc_h1_options_t *options, nc_h1_for_t answers,
     char *data, size_t len, nc_headers_t *out, nc_h1_head_t *head, size_t *consumed)
 {
-    nc_h1_work_t   w = { .p = p, .options = options, .out = out, .head = head };
-    nc_rc_t  rc;
+    nc_h1_work_t  w = { .p = p, .options = options, .out = out, .head = &p->head };
+    nc_rc_t       rc;
 
     if (p->base == NULL) {
         p->state = STATE_START;
@@ -752,5 +759,13 @@ nc_h1_parse_response(nc_h1_parser_t *p, const nc_h1_options_t *options, nc_h1_fo
 
     rc = parse(&w, data, len, consumed);
 
-    return rc == NC_OK ? finish_response(&w, answers) : rc;
+    if (rc == NC_OK) {
+        rc = finish_response(&w, answers);
+    }
+
+    if (rc != NC_AGAIN) {
+        *head = p->head;
+    }
+
+    return rc;
 }

@@ -1,6 +1,6 @@
 /*
- * fuzz_h1_response.c: heads of responses. Whatever comes: whole and in pieces give the same; what is
- * accepted holds clean bytes only and can be written again.
+ * fuzz_h1_response.c: heads of responses. Whatever comes: whole and in pieces give the same; what
+ * is accepted holds clean bytes only and can be written again.
  */
 #include "t/fuzz/h1_fuzz.h"
 

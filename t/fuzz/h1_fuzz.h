@@ -65,6 +65,8 @@ nc_fuzz_head_give(nc_fuzz_head_t *f, const nc_h1_options_t *o, int to, const uin
     char    *data = nc_malloc(len ? len : 1);
     size_t   old = f->data ? f->parser.seen : 0;
 
+    memset(&f->head, 0xa5, sizeof(f->head));    /* nothing may be kept here between calls */
+
     if (old > 0) {
         memcpy(data, f->data, old);
     }

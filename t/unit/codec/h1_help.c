@@ -25,7 +25,8 @@ nc_rc_t
 nc_t_h1_give(nc_t_h1_t *t, const nc_h1_options_t *options, const nc_h1_case_t *c, bool response,
     size_t len)
 {
-    char  *data = nc_malloc(len ? len : 1);
+    char          *data = nc_malloc(len ? len : 1);
+    nc_h1_head_t   head = { .version = 99 };    /* nothing may be kept here between calls */
 
     /* What was lowered or moved in place stays so: the parser goes on with its own bytes. */
     if (t->data != NULL) {
@@ -36,10 +37,11 @@ nc_t_h1_give(nc_t_h1_t *t, const nc_h1_options_t *options, const nc_h1_case_t *c
            len - NC_MIN(t->parser.seen, len));
 
     t->rc = response
-          ? nc_h1_parse_response(&t->parser, options, c->answers, data, len, &t->headers, &t->head,
+          ? nc_h1_parse_response(&t->parser, options, c->answers, data, len, &t->headers, &head,
                                  &t->consumed)
-          : nc_h1_parse_request(&t->parser, options, data, len, &t->headers, &t->head,
+          : nc_h1_parse_request(&t->parser, options, data, len, &t->headers, &head,
                                 &t->consumed);
+    t->head = head;
 
     free(t->data);
     t->data = data;

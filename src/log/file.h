@@ -34,7 +34,7 @@ typedef struct nc_log_file_s  nc_log_file_t;
 struct nc_log_file_s {
     int        fd;                              /* -1: closed, lines are dropped */
     bool       own_fd;                          /* close it on fini and set_fd */
-    bool       regular;                         /* else lines go out in pieces that pipes keep whole */
+    bool       regular;                         /* else written in pieces that pipes keep whole */
     bool       cut;                             /* data begins inside a line */
     char      *data;                            /* NULL until the first line */
     size_t     len;

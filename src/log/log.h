@@ -106,7 +106,7 @@ nc_log_on(nc_log_component_t component, nc_log_level_t level)
         }  \
     } while (0)
 
-/* What must never happen: logged as critical with "[alert]" before the message, whatever the level. */
+/* What must never happen: critical, "[alert]" before the message, whatever the level. */
 #define nc_log_alert(component, ...)  \
     nc_log_write_alert(NC_LOGC_##component, __FILE__, __LINE__, __func__, __VA_ARGS__)
 

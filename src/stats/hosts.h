@@ -63,7 +63,8 @@ typedef struct {
 
 _Static_assert(sizeof(nc_host_counters_t) == NC_HOST_CELLS * sizeof(uint64_t), "one cache line");
 
-extern nc_host_shared_t  *nc_hosts_shared;      /* by id; harmless for id 0 before the arena is up */
+/* By id; before the arena is mapped only id 0 may be used. */
+extern nc_host_shared_t  *nc_hosts_shared;
 
 /* This process's numbers of a host; plain increments are right (single writer, aligned words). */
 static inline nc_host_counters_t *

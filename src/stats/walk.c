@@ -28,7 +28,7 @@ struct nc_walk_s {
     size_t               n;
     size_t               next;                  /* the first source that is not open */
     NC_VEC(stream_t *)   open;
-    stream_t            *shown;                 /* given out by the last call; moves on in the next */
+    stream_t            *shown;                 /* given out by the last call */
     nc_sb_t              bound;
     uint16_t            *order[NC_ARENA_TYPES]; /* members of a type by name */
 };

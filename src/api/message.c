@@ -138,10 +138,9 @@ copy_pointee(nc_pool_t *pool, const ProtobufCFieldDescriptor *f, void *value)
     if (f->type == PROTOBUF_C_TYPE_STRING) {
         char  **s = value;
 
-        if (*s != NULL && **s != '\0') {
+        /* That very pointer means "unset" to protobuf-c, any other empty text in a oneof is set. */
+        if (*s != NULL && *s != (const char *) protobuf_c_empty_string) {
             *s = nc_pool_strdup(pool, *s);
-        } else if (*s != NULL) {
-            *s = (char *) (uintptr_t) protobuf_c_empty_string;
         }
     } else if (f->type == PROTOBUF_C_TYPE_BYTES) {
         ProtobufCBinaryData  *b = value;

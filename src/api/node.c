@@ -132,10 +132,10 @@ text_number(nc_str_t s, double *value)
         s = nc_str_skip(s, 1);
     }
 
-    if (is_word(s, ".inf")) {
+    if (s.len == 4 && s.data[0] == '.' && is_word(nc_str_skip(s, 1), "inf")) {
         *value = HUGE_VAL;
         ok = true;
-    } else if (is_word(s, ".nan") || nc_str_eq(s, NC_STR(".NaN"))) {
+    } else if (nc_str_caseeq(s, NC_STR(".nan"))) {
         *value = NAN;
         ok = true;
     } else if (nc_str_starts(s, NC_STR("0x")) || nc_str_starts(s, NC_STR("0X"))) {

@@ -317,7 +317,8 @@ static const row_t  rows[] = {
     {
         "duration with wrong nanos", NC_DOC_YAML,
         "stats_flush_interval: {seconds: 1, nanos: 1000000000}\n",
-        "c.yaml:1:23: stats_flush_interval: is not a valid duration\n"
+        "c.yaml:1:23: stats_flush_interval: seconds and nanos are out of range, or of different "
+        "signs\n"
     },
     {
         "required duration is missing", NC_DOC_YAML,

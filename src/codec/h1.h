@@ -79,7 +79,7 @@ typedef enum {
 /* Immutable settings of a side; lives in the configuration. */
 typedef struct {
     uint32_t             max_bytes;             /* of a head, and of trailers; 0: 60 KiB */
-    uint32_t             max_headers;           /* fields of a head, and of trailers; 0: 100 */
+    uint32_t             max_headers;           /* fields of each, at most 32767; 0: 100 */
     nc_str_t             default_host;          /* for HTTP/1.0 without Host; len 0: none */
     nc_h1_underscores_t  underscores;
     bool                 accept_http_10;

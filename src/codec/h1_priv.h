@@ -91,10 +91,11 @@ nc_h1_max_bytes(const nc_h1_options_t *options)
     return options->max_bytes ? options->max_bytes : 60 * 1024;
 }
 
+/* Never so many that they, and what filters add, would not fit into nc_headers_t. */
 static inline uint32_t
 nc_h1_max_headers(const nc_h1_options_t *options)
 {
-    return options->max_headers ? options->max_headers : 100;
+    return options->max_headers ? NC_MIN(options->max_headers, UINT16_MAX / 2u) : 100;
 }
 
 #endif

@@ -368,6 +368,27 @@ START_TEST(heads_beyond_the_limit_of_fields_are_refused)
 END_TEST
 
 
+START_TEST(no_configuration_allows_more_fields_than_there_is_room_for)
+{
+    nc_h1_options_t  o = { .max_headers = UINT32_MAX, .max_bytes = UINT32_MAX };
+    nc_sb_t          sb;
+    nc_t_h1_t        t;
+
+    nc_sb_init(&sb);
+    nc_sb_c_add(&sb, "GET / HTTP/1.1\r\nHost: a\r\n");
+
+    for (int i = 0; i < 70000; i++) {
+        nc_sb_c_add(&sb, "x:\r\n");
+    }
+
+    ck_assert_int_eq(nc_t_h1_request(&t, &o, nc_sb_c(&sb)), NC_ERROR);
+    ck_assert_int_eq(t.head.error, NC_H1_ERR_TOO_MANY);
+    nc_t_h1_fini(&t);
+    nc_sb_fini(&sb);
+}
+END_TEST
+
+
 START_TEST(hop_by_hop_fields_and_what_connection_names_are_taken_out)
 {
     nc_t_h1_t  t;
@@ -536,6 +557,7 @@ main(void)
     tcase_add_test(tc, custom_methods_are_accepted_when_configured);
     tcase_add_test(tc, heads_beyond_the_limit_of_bytes_are_refused);
     tcase_add_test(tc, heads_beyond_the_limit_of_fields_are_refused);
+    tcase_add_test(tc, no_configuration_allows_more_fields_than_there_is_room_for);
     tcase_add_test(tc, hop_by_hop_fields_and_what_connection_names_are_taken_out);
     tcase_add_test(tc, an_upgrade_needs_both_fields_and_no_body);
     tcase_add_test(tc, the_body_of_a_response_follows_from_request_status_and_fields);

@@ -91,7 +91,7 @@ nc_retry_on_parse(nc_str_t list, bool *all_known)
 
         if (i < NC_RETRY_COUNT) {
             bits |= NC_BIT(i);
-        } else if (all_known != NULL) {
+        } else if (all_known != NULL && word.len > 0) {
             *all_known = false;
         }
     }

@@ -264,7 +264,7 @@ port_offset(nc_str_t host)
         i--;
     }
 
-    if (i < 2 || host.data[i - 1] != ':') {
+    if (i < 2 || i == host.len || host.data[i - 1] != ':') {
         return host.len;
     }
 

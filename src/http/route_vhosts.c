@@ -161,7 +161,7 @@ without_port(nc_str_t host)
         i--;
     }
 
-    if (i > 0 && host.data[i - 1] == ':'
+    if (i > 0 && i < host.len && host.data[i - 1] == ':'
         && (nc_str_chr(host, ':') == (ssize_t) i - 1 || (i > 1 && host.data[i - 2] == ']')))
     {
         host.len = i - 1;

@@ -208,10 +208,39 @@ nc_conn_write(nc_conn_t *c, nc_buf_t *data)
 }
 
 
+nc_rc_t
+nc_conn_set_transport(nc_conn_t *c, const nc_transport_ops_t *transport, const void *conf,
+    bool client, nc_str_t host, const char **why)
+{
+    void  *state = transport->create(c, conf, client, host, why);
+
+    if (state == NULL) {
+        return NC_ERROR;
+    }
+
+    c->transport = transport;
+    c->transport_state = state;
+    c->handshaking = true;
+
+    return NC_OK;
+}
+
+
+const char *
+nc_conn_transport_failure(const nc_conn_t *c)
+{
+    return c->transport ? c->transport->failure(c->transport_state) : NULL;
+}
+
+
 static void
 destroy(void *p)
 {
     nc_conn_t  *c = p;
+
+    if (c->transport) {
+        c->transport->destroy(c, c->transport_state);
+    }
 
     nc_buf_fini(&c->in);
     nc_buf_fini(&c->out);
@@ -265,6 +294,10 @@ static void
 out_is_empty(nc_conn_t *c)
 {
     if (c->shut_wanted && !c->shut) {
+        if (c->transport && c->transport->shutdown) {
+            c->transport->shutdown(c, c->transport_state);
+        }
+
         shutdown(c->ev.fd, SHUT_WR);
         c->shut = true;
     }
@@ -282,7 +315,7 @@ send_out(nc_conn_t *c, size_t *tried)
     struct iovec   iov[MAX_IOV];
     struct msghdr  msg = { .msg_iov = iov };
 
-    if (c->out.n == 1) {
+    if (c->out.n == 1 && c->transport == NULL) {
         nc_slice_t  *s = nc_buf_first(&c->out);
 
         *tried = s->len;
@@ -291,6 +324,10 @@ send_out(nc_conn_t *c, size_t *tried)
     }
 
     msg.msg_iovlen = (size_t) nc_buf_iov(&c->out, iov, MAX_IOV, tried);
+
+    if (c->transport) {
+        return c->transport->write(c, c->transport_state, iov, (int) msg.msg_iovlen);
+    }
 
     return sendmsg(c->ev.fd, &msg, MSG_NOSIGNAL);
 }
@@ -324,7 +361,9 @@ nc_conn_flush(nc_conn_t *c)
         size_t   tried;
         ssize_t  n;
 
-        if (c->state == NC_CONN_CLOSED || c->state == NC_CONN_CONNECTING || c->blocked) {
+        if (c->state == NC_CONN_CLOSED || c->state == NC_CONN_CONNECTING || c->blocked
+            || c->handshaking)
+        {
             return;
         }
 
@@ -394,7 +433,8 @@ read_once(nc_conn_t *c)
     ssize_t  n;
 
     do {
-        n = recv(c->ev.fd, p, room, 0);
+        n = c->transport ? c->transport->read(c, c->transport_state, p, room)
+                         : recv(c->ev.fd, p, room, 0);
     } while (n < 0 && errno == EINTR);
 
     nc_buf_commit(&c->in, n > 0 ? (size_t) n : 0);
@@ -424,7 +464,7 @@ read_once(nc_conn_t *c)
     c->rx += (uint64_t) n;
     learn_size(c, (size_t) n, room);
 
-    if ((size_t) n < room && !c->hung_up) {
+    if ((size_t) n < room && !c->hung_up && c->transport == NULL) {
         c->readable = false;                    /* drained; the next bytes make a new edge */
     }
 
@@ -482,6 +522,38 @@ read_some(nc_conn_t *c)
 }
 
 
+/* The transport gets what the socket has. False: it is not ready yet, or has failed. */
+static bool
+shake_hands(nc_conn_t *c)
+{
+    switch (c->transport->handshake(c, c->transport_state)) {
+    case NC_OK:
+        c->handshaking = false;
+        return true;
+
+    case NC_AGAIN:
+        return false;
+
+    default:
+        nc_conn_close(c, NC_CLOSE_TRANSPORT);
+        return false;
+    }
+}
+
+
+static void
+become_open(nc_conn_t *c)
+{
+    c->state = NC_CONN_OPEN;
+    nc_timer_stop(&c->timer);
+    c->ops->on_connected(c);
+
+    if (c->state != NC_CONN_CLOSED && c->out.len > 0) {
+        nc_conn_touch(c);
+    }
+}
+
+
 static void
 connect_done(nc_conn_t *c)
 {
@@ -496,12 +568,8 @@ connect_done(nc_conn_t *c)
         return;
     }
 
-    c->state = NC_CONN_OPEN;
-    nc_timer_stop(&c->timer);
-    c->ops->on_connected(c);
-
-    if (c->state != NC_CONN_CLOSED && c->out.len > 0) {
-        nc_conn_touch(c);
+    if (!c->handshaking || shake_hands(c)) {
+        become_open(c);
     }
 }
 
@@ -514,15 +582,24 @@ on_event(nc_event_t *ev, uint32_t events)
     NC_OBJ_CHECK(c, NC_CONN_MAGIC);
 
     if (c->state == NC_CONN_CONNECTING) {
-        if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+        if (!c->handshaking && !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
             return;
         }
 
         connect_done(c);
 
-        if (c->state == NC_CONN_CLOSED) {
+        if (c->state != NC_CONN_OPEN) {
             return;
         }
+    }
+
+    if (c->handshaking && c->state == NC_CONN_OPEN) {
+        if (!shake_hands(c)) {
+            return;
+        }
+
+        events |= EPOLLIN;                      /* the transport may have read ahead */
+        nc_conn_touch(c);
     }
 
     if (events & EPOLLOUT && c->blocked) {
@@ -553,6 +630,10 @@ on_again(nc_post_t *p)
 
     if (c->state == NC_CONN_CONNECTING) {
         connect_done(c);
+        return;
+    }
+
+    if (c->handshaking) {
         return;
     }
 

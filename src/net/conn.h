@@ -3,7 +3,8 @@
  *
  *            nc_conn_connect                 nc_conn_accept
  *                  │                               │
- *             CONNECTING ──on_connected──►  OPEN ◄─┘
+ *             CONNECTING ──on_connected──►  OPEN ◄─┘     (a transport's handshake is part of
+ *                  │                         │            CONNECTING, or precedes on_read)
  *                  │                         │ nc_conn_finish
  *                  │ on_close                ▼
  *                  │                      FLUSHING (out goes, then our side is shut, input dropped)
@@ -20,7 +21,7 @@
 #define NC_NET_CONN_H
 
 #include "event/loop.h"
-#include "net/buf.h"
+#include "net/transport.h"
 #include "os/addr.h"
 
 /* Why a connection ended: symbol, text for logs. */
@@ -36,7 +37,8 @@
     X(DRAIN, "drained")  \
     X(MAX_DURATION, "maximum duration reached")  \
     X(DELAYED, "delayed close timeout")  \
-    X(OVERFLOW, "too many connections")
+    X(OVERFLOW, "too many connections")  \
+    X(TRANSPORT, "transport failure")
 
 typedef enum {
 #define X(id, text)  NC_CLOSE_##id,
@@ -108,9 +110,12 @@ struct nc_conn_s {
     bool                  shut_wanted : 1;      /* shut it when out is empty */
     bool                  linger : 1;           /* FLUSHING: wait for the peer's end */
     bool                  in_read : 1;          /* inside the reading loop */
+    bool                  handshaking : 1;      /* the transport is not ready yet */
     nc_event_t            ev;
     const nc_conn_ops_t  *ops;
     void                 *owner;
+    const nc_transport_ops_t  *transport;       /* NULL: raw */
+    void                 *transport_state;
     nc_buf_t              in;
     nc_buf_t              out;
     nc_post_t             again;                /* goes on reading in the next turn */
@@ -141,6 +146,16 @@ nc_conn_t *nc_conn_accept(int fd, const nc_peer_t *remote, const nc_conn_ops_t *
  */
 nc_conn_t *nc_conn_connect(const nc_addr_t *to, const nc_addr_t *source, uint64_t timeout_ms,
     const nc_conn_ops_t *ops, void *owner);
+
+/*
+ * Puts a transport under a connection that has not been read or written yet: an accepted one before
+ * the owner's first callback, or a connecting one. NC_ERROR: *why is static text; c is as it was.
+ */
+nc_rc_t nc_conn_set_transport(nc_conn_t *c, const nc_transport_ops_t *transport, const void *conf,
+    bool client, nc_str_t host, const char **why);
+
+/* Why the transport failed, or NULL. */
+const char *nc_conn_transport_failure(const nc_conn_t *c);
 
 /* Queues what is in `data` (moved); written at the end of the turn. */
 void nc_conn_write(nc_conn_t *c, nc_buf_t *data);

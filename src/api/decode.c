@@ -212,6 +212,8 @@ decode_map(nc_decoder_t *d, nc_at_t at, ProtobufCMessage *m, const ProtobufCFiel
 
     for (uint32_t i = 0; i < node->n; i++) {
         ProtobufCMessage   *entry = nc_message_new(d->pool, type);
+        void               *key_at = (char *) entry + type->fields[0].offset;
+        void               *value_at = (char *) entry + type->fields[1].offset;
         nc_node_t           key = *node->pairs[i].key;
         const nc_node_t    *value = node->pairs[i].value;
         ProtobufCMessage  **there;
@@ -219,8 +221,7 @@ decode_map(nc_decoder_t *d, nc_at_t at, ProtobufCMessage *m, const ProtobufCFiel
         at.key = key.text.data;
         key.quoted = true;
 
-        if (!nc_decode_scalar(d, at, &type->fields[0], &key, (char *) entry + type->fields[0].offset))
-        {
+        if (!nc_decode_scalar(d, at, &type->fields[0], &key, key_at)) {
             continue;
         }
 
@@ -229,7 +230,7 @@ decode_map(nc_decoder_t *d, nc_at_t at, ProtobufCMessage *m, const ProtobufCFiel
             continue;
         }
 
-        if (!decode_value(d, at, &type->fields[1], value, (char *) entry + type->fields[1].offset)) {
+        if (!decode_value(d, at, &type->fields[1], value, value_at)) {
             continue;
         }
 

@@ -4,9 +4,10 @@
  *
  * Invariants:
  *  1. Everything a document hands out (messages, names, positions) lives as long as the document.
- *  2. Later texts are merged into what is there: a scalar replaces, a list is appended to, a message
- *     is merged field by field, an Any and a map entry are replaced, a oneof keeps the later member.
- *  3. An Any of a known type is decoded at once, with positions; its packed bytes are in the Any too.
+ *  2. Later texts are merged into what is there: a scalar replaces, a list is appended to, a
+ *     message is merged field by field, an Any and a map entry are replaced, a oneof keeps the
+ *     later member.
+ *  3. An Any of a known type is decoded at once, with positions; its packed bytes are in it too.
  *  4. Nesting, size and the growth by aliases are bounded; a key that stands twice is an error.
  */
 #ifndef NC_API_DOC_H
@@ -76,8 +77,8 @@ void nc_doc_warn(const nc_doc_t *doc, const ProtobufCMessage *message, const cha
 /*
  * The message inside `any` (a google.protobuf.Any); TypedStruct, both kinds, is turned into the
  * type that it names. With a document that decoded this Any it is the very message that was decoded
- * (positions are known); else it is unpacked into `pool`. NULL: unknown type or malformed bytes, and
- * `*why` is a text in `pool` that says so; *why is NULL when `any` is NULL or has no type.
+ * (positions are known); else it is unpacked into `pool`. NULL: unknown type or malformed bytes,
+ * and `*why` is a text in `pool` that says so; *why is NULL when `any` is NULL or has no type.
  */
 const ProtobufCMessage *nc_doc_any(const nc_doc_t *doc, const ProtobufCMessage *any,
     nc_pool_t *pool, const char **why);

@@ -1,8 +1,9 @@
 /*
  * doc_priv.h: inside of a document: origins of messages, and the decoder's state.
  *
- * Invariant: a message has one origin per text that it was merged from, the newest first. Durations,
- * timestamps, wrappers, Structs and Values have none: their place is that of the field they are in.
+ * Invariant: a message has one origin per text that it was merged from, the newest first.
+ * Durations, timestamps, wrappers, Structs and Values have none: their place is that of the field
+ * they are in.
  */
 #ifndef NC_API_DOC_PRIV_H
 #define NC_API_DOC_PRIV_H
@@ -121,7 +122,7 @@ size_t nc_field_size(const ProtobufCFieldDescriptor *f);
 /* True for xds.type.v3.TypedStruct and udpa.type.v1.TypedStruct. */
 bool nc_is_typed_struct(const ProtobufCMessageDescriptor *type);
 
-/* A message as a tree, as it would be written in a file; `doc` (or NULL) gives nodes their origin. */
+/* A message as a tree, as a file would have it; `doc` (or NULL) gives nodes their origin. */
 nc_node_t *nc_message_tree(nc_pool_t *pool, const ProtobufCMessage *message, const nc_doc_t *doc,
     unsigned flags);
 

@@ -39,7 +39,7 @@ consider(search_t *s, const char *candidate)
     }
 }
 
-/* Only what is near: one edit in a short name, two (a swap) in a middle one, three in a long one. */
+/* Only what is near: one edit in a short name, two (a swap) in a middle one, three in a long. */
 static search_t
 search_start(nc_str_t name)
 {

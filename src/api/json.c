@@ -169,7 +169,9 @@ read_string(reader_t *r, const char *start)
     while (r->at < r->end) {
         const char  *run = r->at;
 
-        while (r->at < r->end && *r->at != '"' && *r->at != '\\' && (unsigned char) *r->at >= 0x20) {
+        while (r->at < r->end && *r->at != '"' && *r->at != '\\'
+            && (unsigned char) *r->at >= 0x20)
+        {
             r->at++;
         }
 

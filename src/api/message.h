@@ -7,7 +7,7 @@
  *     protobuf_c_message_free_unpacked on one).
  *  2. Packed bytes are canonical: fields in order of their numbers, maps sorted by key. Equal
  *     messages have equal bytes.
- *  3. Nothing is unpacked before its bytes were checked: nesting, lengths, UTF-8, no NUL in strings.
+ *  3. Nothing is unpacked before its bytes were checked: nesting, lengths, UTF-8, no NUL in texts.
  */
 #ifndef NC_API_MESSAGE_H
 #define NC_API_MESSAGE_H
@@ -41,8 +41,8 @@ nc_str_t nc_message_pack(nc_pool_t *pool, ProtobufCMessage *message);
 ProtobufCMessage *nc_message_clone(nc_pool_t *pool, const ProtobufCMessage *message);
 
 /*
- * Merges `from` into `to` (same type): what is set in `from` replaces scalars, is appended to lists,
- * replaces map entries of the same key, is merged into messages. What `to` gets is copied.
+ * Merges `from` into `to` (same type): what is set in `from` replaces scalars, is appended to
+ * lists, replaces map entries of the same key, is merged into messages. What `to` gets is copied.
  */
 void nc_message_merge(nc_pool_t *pool, ProtobufCMessage *to, const ProtobufCMessage *from);
 

@@ -128,8 +128,8 @@ nc_at_path(nc_at_t at, nc_sb_t *out)
 }
 
 /*
- * One step of a field path: takes "name", "[3]" or "[\"key\"]" off *rest and goes from `node` there.
- * NULL: there is nothing.
+ * One step of a field path: takes "name", "[3]" or "[\"key\"]" off *rest and goes there from
+ * `node`. NULL: there is nothing.
  */
 static const nc_node_t *
 step(const nc_node_t *node, nc_str_t *rest)

@@ -158,7 +158,7 @@ yaml_scalar(nc_sb_t *out, const nc_node_t *node)
 static void yaml_node(nc_sb_t *out, const nc_node_t *node, unsigned indent, const char *file,
     unsigned flags);
 
-/* "# file:line" behind what begins in another file than what is around it, and behind list items. */
+/* "# file:line" behind what begins in another file than what is around it, and at list items. */
 static const char *
 yaml_origin(nc_sb_t *out, const nc_node_t *node, const char *file, bool item, unsigned flags)
 {

@@ -10,7 +10,7 @@
 
 #define NC_PRINT_PRETTY     NC_BIT(0)           /* JSON on many lines, indented by one space */
 #define NC_PRINT_DEFAULTS   NC_BIT(1)           /* scalars and lists that are unset, too */
-#define NC_PRINT_ORIGINS    NC_BIT(2)           /* YAML: "# file:line" behind what was written there */
+#define NC_PRINT_ORIGINS    NC_BIT(2)           /* YAML: "# file:line" where a part came from */
 
 /* Appends `message` as JSON; no newline at the end. */
 void nc_print_json(nc_sb_t *out, const ProtobufCMessage *message, unsigned flags);

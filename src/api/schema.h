@@ -20,8 +20,8 @@ typedef enum {
 typedef enum {
     NC_RULE_REQUIRED,                           /* a message field must be there */
     NC_RULE_SKIP,                               /* nothing below the field is checked */
-    NC_RULE_ONEOF,                              /* one member of the oneof must be there; text: name */
-    NC_RULE_GT,                                 /* num (integers; durations in ns) or real (floats) */
+    NC_RULE_ONEOF,                              /* a member of oneof `text` must be there */
+    NC_RULE_GT,                                 /* num (integers, durations: ns) or real (floats) */
     NC_RULE_GTE,
     NC_RULE_LT,
     NC_RULE_LTE,

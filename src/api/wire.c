@@ -8,7 +8,7 @@
 
 typedef struct {
     nc_pool_t    *pool;
-    const char  **unknown;                      /* where to leave the first unknown field, or NULL */
+    const char  **unknown;                      /* where to leave the first unknown field */
     nc_sb_t       path;
 } check_t;
 

@@ -100,7 +100,7 @@ nc_format_duration(nc_sb_t *out, int64_t seconds, int32_t nanos)
     }
 
     nc_sb_u64(out, seconds < 0 ? (uint64_t) 0 - (uint64_t) seconds : (uint64_t) seconds);
-    format_fraction(out, (int32_t) (nanos < 0 ? (uint32_t) 0 - (uint32_t) nanos : (uint32_t) nanos));
+    format_fraction(out, nanos < 0 ? (int32_t) (0u - (uint32_t) nanos) : nanos);
     nc_sb_char(out, 's');
 }
 

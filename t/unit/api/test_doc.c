@@ -7,7 +7,6 @@
 
 #include <envoy/config/bootstrap/v3/bootstrap.pb-c.h>
 #include <envoy/extensions/filters/http/buffer/v3/buffer.pb-c.h>
-#include <envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h>
 #include <sys/stat.h>
 
 typedef Envoy__Config__Bootstrap__V3__Bootstrap  bootstrap_t;
@@ -316,7 +315,8 @@ START_TEST(any_of_a_file_is_decoded_with_places)
     nc_doc_place_t           at;
 
     ck_assert_ptr_nonnull(m);
-    ck_assert_ptr_eq(m->descriptor, &envoy__extensions__filters__http__buffer__v3__buffer__descriptor);
+    ck_assert_ptr_eq(m->descriptor,
+        &envoy__extensions__filters__http__buffer__v3__buffer__descriptor);
     nc_doc_locate(doc, m, "max_request_bytes", &at);
     ck_assert_uint_eq(at.line, 9);
     ck_assert_str_eq(at.path,

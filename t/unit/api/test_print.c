@@ -158,9 +158,11 @@ static const char *const  bootstraps[] = {
     "          \"redirect\": { \"httpsRedirect\": true, \"responseCode\": \"FOUND\" } },\n"
     "        { \"match\": { \"safeRegex\": { \"regex\": \"^/\\\\d+$\" },\n"
     "            \"headers\": [ { \"name\": \"x\", \"rangeMatch\": { \"end\": \"10\" } } ] },\n"
-    "          \"directResponse\": { \"status\": 200, \"body\": { \"inlineBytes\": \"/+4=\" } } },\n"
+    "          \"directResponse\": { \"status\": 200, "
+    "\"body\": { \"inlineBytes\": \"/+4=\" } } },\n"
     "        { \"match\": { \"prefix\": \"/\" }, \"route\": { \"timeout\": \"0s\",\n"
-    "            \"weightedClusters\": { \"clusters\": [ { \"name\": \"a\", \"weight\": 0 } ] } },\n"
+    "            \"weightedClusters\": { \"clusters\": [ { \"name\": \"a\", "
+    "\"weight\": 0 } ] } },\n"
     "          \"typedPerFilterConfig\": { \"envoy.filters.http.buffer\": {\n"
     "            \"@type\": \"type.googleapis.com/envoy.extensions.filters.http.buffer.v3."
     "BufferPerRoute\", \"disabled\": true } } } ] } ] },\n"
@@ -238,7 +240,8 @@ START_TEST(origins_name_every_file)
     nc_errors_init(&errors);
     nc_sb_init(&sb);
     (void) nc_doc_add_text(doc, "a.yaml", NC_DOC_YAML, NC_STR(
-        "node: {id: x, locality: {zone: z}}\nstatic_resources: {clusters: [{name: a}]}\n"), &errors);
+        "node: {id: x, locality: {zone: z}}\n"
+        "static_resources: {clusters: [{name: a}]}\n"), &errors);
     (void) nc_doc_add_text(doc, "b.yaml", NC_DOC_YAML, NC_STR(
         "\nadmin: {}\nstatic_resources:\n  clusters:\n  - name: b\n"), &errors);
     nc_print_yaml(&sb, nc_doc_root(doc), doc, NC_PRINT_ORIGINS);

@@ -1,4 +1,5 @@
 /* Each rule by itself; what the schema asks for today is in test_errors.c. */
+#include "api/rules.c"
 #include "api/validate.c"
 
 #include <check.h>
@@ -50,7 +51,7 @@ static const struct {
 };
 
 static nc_errors_t  errors;
-static checker_t    checker;
+static nc_checker_t    checker;
 
 static void
 setup(void)
@@ -77,7 +78,7 @@ static const char *
 check_field(ProtobufCMessage *m, const char *name, const nc_rule_t *rules, unsigned n)
 {
     const ProtobufCFieldDescriptor  *f = field(m->descriptor, name);
-    value_t                          v = {
+    nc_value_t                          v = {
         .c = &checker,
         .message = m,
         .field = f,
@@ -89,10 +90,10 @@ check_field(ProtobufCMessage *m, const char *name, const nc_rule_t *rules, unsig
     };
 
     if (f->label == PROTOBUF_C_LABEL_REPEATED) {
-        check_count(&v, *MEMBER(size_t, m, f->quantifier_offset), *MEMBER(char *, m, f->offset),
-            nc_message_is_map(m->descriptor, f));
+        check_count(&v, *NC_MEMBER(size_t, m, f->quantifier_offset),
+            *NC_MEMBER(char *, m, f->offset), nc_message_is_map(m->descriptor, f));
     } else {
-        check_value(&v);
+        nc_value_check(&v);
     }
 
     return errors.first ? errors.first->message : NULL;

@@ -3,9 +3,9 @@
  * rights to bind or to write logs; the master does both and hands every worker its descriptor,
  * tagged with the key that the answer names, before the answer comes.
  *
- * The contract stands on this low floor so that the loader needs no process header; process/helper.c
- * fills nc_broker. Calls are made by the helper only and wait for the master's answer (it never
- * blocks; no answer in 10 s is an error).
+ * The contract stands on this low floor so that the loader needs no process header;
+ * process/helper.c fills nc_broker. Calls are made by the helper only and wait for the master's
+ * answer (it never blocks; no answer in 10 s is an error).
  */
 #ifndef NC_OS_BROKER_H
 #define NC_OS_BROKER_H
@@ -42,7 +42,7 @@ typedef struct {
      */
     void (*unlisten)(uint32_t key);
 
-    /* A file that every process appends to; "/dev/stdout" and "/dev/stderr" are the master's own. */
+    /* A file that every process appends to; "/dev/stdout", "/dev/stderr": the master's own. */
     nc_rc_t (*open_log)(const char *path, uint32_t *key, char error[NC_BROKER_TEXT]);
     void (*close_log)(uint32_t key);
 

@@ -77,7 +77,7 @@ typedef struct {
 /* Private memory until the process layer maps the shared one. */
 extern nc_family_t  *nc_family;
 
-/* Master, before the fork: maps the page with slots for the helper and `n_workers`. NC_ERROR: errno. */
+/* Master, before the fork: the page, with slots for helper and workers. NC_ERROR with errno. */
 nc_rc_t nc_family_create(unsigned n_workers);
 void nc_family_destroy(void);
 

@@ -3,6 +3,7 @@
  * that is accepted works; one that Envoy has and Nuncio has not is refused with the reason.
  */
 #include "process/cli.h"
+#include "base/pool.h"
 #include "log/log.h"
 #include "os/cpu.h"
 #include "os/file.h"
@@ -467,6 +468,22 @@ parse_short(nc_options_t *o, int *i, int argc, char **argv, nc_sb_t *text)
 }
 
 
+/* What was made of the command line; lives until nc_cli_fini. */
+static nc_pool_t  strings;
+
+
+/* A heap string becomes one that lives as long as the options. */
+static char *
+keep(char *s)
+{
+    char  *kept = nc_pool_strdup(&strings, s);
+
+    free(s);
+
+    return kept;
+}
+
+
 /* "run/nuncio.pid" with id 2 is "run/nuncio-2.pid"; a folder "state" is "state-2". */
 static char *
 with_id(const char *prefix, const char *path, uint32_t id)
@@ -476,7 +493,7 @@ with_id(const char *prefix, const char *path, uint32_t id)
     nc_sb_t      sb;
 
     if (id == 0) {
-        return whole;
+        return keep(whole);
     }
 
     if (dot == NULL || dot < slash) {
@@ -488,7 +505,7 @@ with_id(const char *prefix, const char *path, uint32_t id)
     (void) nc_sb_c(&sb);
     free(whole);
 
-    return sb.data;
+    return keep(sb.data);
 }
 
 
@@ -498,12 +515,10 @@ nc_cli_set_base_id(nc_options_t *o, uint32_t id)
     o->base_id = id;
 
     if (!o->pid_path_given) {
-        free((char *) (uintptr_t) o->pid_path);
         o->pid_path = with_id(o->prefix, NC_PID_PATH, id);
     }
 
     if (!o->state_path_given) {
-        free((char *) (uintptr_t) o->state_path);
         o->state_path = with_id(o->prefix, NC_STATE_PATH, id);
     }
 }
@@ -515,7 +530,7 @@ absolute(const char *path)
 {
     char    here[4096];
 
-    return nc_path_join(getcwd(here, sizeof(here)) ? here : ".", path);
+    return keep(nc_path_join(getcwd(here, sizeof(here)) ? here : ".", path));
 }
 
 
@@ -537,11 +552,11 @@ settle_paths(nc_options_t *o)
     o->log_path = o->log_path ? absolute(o->log_path) : NULL;
 
     if (o->daemon && o->log_path == NULL) {
-        o->log_path = nc_path_join(o->prefix, NC_ERROR_LOG_PATH);
+        o->log_path = keep(nc_path_join(o->prefix, NC_ERROR_LOG_PATH));
     }
 
     if (o->config_paths.n == 0 && o->config_yaml.n == 0 && o->listen == NULL) {
-        const char  *path = nc_path_join(o->prefix, NC_CONF_PATH);
+        const char  *path = keep(nc_path_join(o->prefix, NC_CONF_PATH));
 
         nc_vec_push(&o->config_paths, path);
     }
@@ -572,7 +587,7 @@ settle_quick(nc_options_t *o, nc_sb_t *text)
     nc_sb_init(&error);
 
     if (nc_cli_quick_config(o->listen, o->to, &yaml, &error) == NC_OK) {
-        const char  *copy = nc_strdup(nc_sb_c(&yaml));
+        const char  *copy = nc_pool_strdup(&strings, nc_sb_c(&yaml));
 
         nc_vec_push(&o->config_yaml, copy);
     } else {
@@ -587,6 +602,7 @@ settle_quick(nc_options_t *o, nc_sb_t *text)
 nc_rc_t
 nc_cli_parse(nc_options_t *o, int argc, char **argv, nc_sb_t *text)
 {
+    nc_pool_init(&strings, &nc_pool_heap);
     memset(o, 0, sizeof(*o));
     o->argc = argc;
     o->argv = argv;
@@ -634,4 +650,5 @@ nc_cli_fini(nc_options_t *o)
 {
     nc_vec_fini(&o->config_paths);
     nc_vec_fini(&o->config_yaml);
+    nc_pool_fini(&strings);
 }

@@ -18,6 +18,7 @@ void nc_cli_set_base_id(nc_options_t *o, uint32_t id);
 
 #define NC_CLI_DEFAULT_USER     NC_USER         /* of configure */
 
+/* Frees what the options point to. */
 void nc_cli_fini(nc_options_t *o);
 
 /* --help, -v, -V. */

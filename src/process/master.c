@@ -91,7 +91,8 @@ nc_master_all_ready(nc_master_t *m)
 void
 nc_master_stop(nc_master_t *m, unsigned level)
 {
-    uint64_t  limit_ms = (uint64_t) NC_MIN(m->options->stop_time_s, m->options->drain_time_s) * 1000;
+    uint32_t  limit_s = NC_MIN(m->options->stop_time_s, m->options->drain_time_s);
+    uint64_t  limit_ms = (uint64_t) limit_s * 1000;
     uint64_t  now = nc_clock_ms();
 
     if (level <= m->stop_level || m->done) {
@@ -244,7 +245,7 @@ on_signal(nc_master_t *m, const struct signalfd_siginfo *info)
         break;
 
     case SIGUSR2:
-        nc_log(WARNING, PROCESS, "USR2 is ignored: an upgrade in place is not part of this version");
+        nc_log(WARNING, PROCESS, "USR2 is ignored: there is no upgrade in place yet");
         break;
 
     case SIGCHLD:
@@ -635,6 +636,7 @@ leave(nc_master_t *m)
     free(m->kids);
     free(m->wake_fds);
     free(m->control_path);
+    free((char *) (uintptr_t) m->priv.name);
     nc_family_destroy();
 }
 

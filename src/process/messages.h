@@ -3,7 +3,7 @@
  * one packet per message, a fixed layout per type. EOF means that the other side died.
  *
  *   type           who says it        what it means
- *   ------------------------------------------------------------------------------------------------
+ *   ---------------------------------------------------------------------------------------------
  *   HELLO          child  -> master   the fork has worked, I am attached to the shared memory
  *   START          master -> child    all descriptors have been sent: begin
  *   READY          child  -> master   helper: the first root is published; worker: I serve

@@ -1,4 +1,4 @@
-/* Channels: messages and descriptors in order, a queue when the other side is slow, EOF at death. */
+/* Channels: messages and descriptors in order, a queue for a slow reader, EOF at death. */
 #include "process/channel.c"
 
 #include <check.h>

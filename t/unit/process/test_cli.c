@@ -7,26 +7,41 @@
 
 static nc_options_t  o;
 static nc_sb_t       text;
+static bool          parsed;
+
+
+static void
+done(void)
+{
+    if (parsed) {
+        nc_cli_fini(&o);
+        nc_sb_fini(&text);
+        parsed = false;
+    }
+}
 
 
 /* Parses "nuncio" and the words given, up to NULL. */
 static nc_rc_t
 parse(const char *first, ...)
 {
-    static char  *argv[MAX_ARGS + 1];
-    int           argc = 0;
-    va_list       args;
+    static char  words[MAX_ARGS][64], *argv[MAX_ARGS + 1];
+    int          argc = 0;
+    va_list      args;
 
-    argv[argc++] = nc_strdup("nuncio");
+    done();
     va_start(args, first);
 
-    for (const char *a = first; a; a = va_arg(args, const char *)) {
-        argv[argc++] = nc_strdup(a);
+    for (const char *a = "nuncio"; a; argc++) {
+        snprintf(words[argc], sizeof(words[argc]), "%s", a);
+        argv[argc] = words[argc];
+        a = argc ? va_arg(args, const char *) : first;
     }
 
     va_end(args);
     argv[argc] = NULL;
     nc_sb_init(&text);
+    parsed = true;
 
     return nc_cli_parse(&o, argc, argv, &text);
 }
@@ -145,7 +160,8 @@ START_TEST(listen_and_to_become_a_configuration)
     ck_assert_uint_eq(o.config_yaml.n, 1);
     ck_assert_ptr_nonnull(strstr(o.config_yaml.items[0], "address: \"::1\", port_value: 8080"));
     ck_assert_ptr_nonnull(strstr(o.config_yaml.items[0], "type: STATIC"));
-    ck_assert_ptr_nonnull(strstr(o.config_yaml.items[0], "address: \"10.0.0.1\", port_value: 3000"));
+    ck_assert_ptr_nonnull(strstr(o.config_yaml.items[0],
+        "address: \"10.0.0.1\", port_value: 3000"));
     ck_assert_int_eq(parse("--listen", "80", "--to", "localhost:1", "--print-config", NULL), NC_OK);
     ck_assert_int_eq(o.mode, NC_RUN_PRINT_CONFIG);
     ck_assert_ptr_nonnull(strstr(o.config_yaml.items[0], "type: STRICT_DNS"));
@@ -189,6 +205,7 @@ main(void)
     SRunner  *runner = srunner_create(suite);
     int       failures;
 
+    tcase_add_checked_fixture(tc, NULL, done);
     tcase_add_test(tc, without_options_it_serves_the_default_file);
     tcase_add_test(tc, short_and_long_forms_mean_the_same);
     tcase_add_test(tc, the_prefix_moves_all_paths_and_the_base_id_tells_them_apart);

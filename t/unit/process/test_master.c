@@ -315,6 +315,7 @@ static void
 teardown(void)
 {
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    nc_cli_fini(&options);
 }
 
 
@@ -348,7 +349,7 @@ START_TEST(killed_workers_come_back_on_their_sockets)
         kill(board->workers[w], SIGKILL);
 
         for (unsigned j = 0; j < 20; j++) {
-            (void) ask();                       /* those in the dead one's queue wait for the next */
+            (void) ask();                       /* those in the dead one's queue wait */
         }
 
         WAIT_FOR(board->lives[w] > before);

@@ -316,6 +316,16 @@ nc_message_normalize(ProtobufCMessage *m)
 
 /* On the wire the value of a map entry may be missing; here every entry has one. */
 static void
+complete_entry(nc_pool_t *pool, ProtobufCMessage *entry)
+{
+    const ProtobufCFieldDescriptor  *v = &entry->descriptor->fields[1];
+
+    if (v->type == PROTOBUF_C_TYPE_MESSAGE && !nc_message_has(entry, v)) {
+        *MEMBER(ProtobufCMessage *, entry, v->offset) = nc_message_new(pool, v->descriptor);
+    }
+}
+
+static void
 complete_maps(nc_pool_t *pool, ProtobufCMessage *m)
 {
     const ProtobufCMessageDescriptor  *type = m->descriptor;
@@ -336,11 +346,8 @@ complete_maps(nc_pool_t *pool, ProtobufCMessage *m)
         }
 
         for (size_t j = 0; j < n; j++) {
-            const ProtobufCFieldDescriptor  *v = &items[j]->descriptor->fields[is_map];
-
-            if (is_map && v->type == PROTOBUF_C_TYPE_MESSAGE && !nc_message_has(items[j], v)) {
-                *MEMBER(ProtobufCMessage *, items[j], v->offset) = nc_message_new(pool,
-                    v->descriptor);
+            if (is_map) {
+                complete_entry(pool, items[j]);
             }
 
             complete_maps(pool, items[j]);

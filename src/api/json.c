@@ -459,6 +459,11 @@ nc_json_read(nc_pool_t *pool, const char *file, nc_str_t text, nc_errors_t *erro
 
     *root = NULL;
     r.end = r.at + text.len;
+
+    if (nc_str_starts(text, NC_STR("\xef\xbb\xbf"))) {         /* a byte order mark */
+        r.at += 3;
+    }
+
     r.line_start = r.at;
 
     skip_space(&r);

@@ -119,6 +119,10 @@ START_TEST(nothing_at_all_is_an_empty_message)
     ck_assert_ptr_null(add("e", "{}")->node);
     ck_assert_int_eq(nc_doc_add_text(doc, "f", NC_DOC_JSON, NC_STR(" \n"), &errors), NC_OK);
     ck_assert_int_eq(nc_doc_add_text(doc, "g", NC_DOC_JSON, NC_STR("null"), &errors), NC_OK);
+    ck_assert_int_eq(nc_doc_add_text(doc, "h", NC_DOC_JSON, NC_STR("\xef\xbb\xbf{}"), &errors),
+        NC_OK);
+    ck_assert_int_eq(nc_doc_add_text(doc, "i", NC_DOC_YAML, NC_STR("\xef\xbb\xbf{}"), &errors),
+        NC_OK);
 }
 END_TEST
 

@@ -282,6 +282,7 @@ nc_host_set_make(nc_pool_t *pool, uint32_t slot, const nc_endpoints_t *all,
 
             make_host(pool, h, all, i, &found[i].addrs[k]);
             weight += h->weight;
+            h->weight_end = weight;
             set->equal_weights &= h->weight == hosts[0].weight;
             set->n_priorities = NC_MAX(set->n_priorities, h->priority + 1);
         }

@@ -238,28 +238,32 @@ nc_buf_add_static(nc_buf_t *b, nc_str_t s)
 }
 
 
-void
-nc_buf_add_slice(nc_buf_t *b, nc_block_t *block, char *at, size_t len)
+/* Takes over the slice and its reference; one that goes on where the last one ended joins it. */
+static void
+append_slice(nc_buf_t *b, nc_slice_t s)
 {
-    nc_slice_t  *last;
+    b->len += s.len;
 
-    if (len == 0) {
-        return;
-    }
+    if (b->n > 0 && s.block) {
+        nc_slice_t  *last = nc_buf_at(b, b->n - 1);
 
-    if (b->n > 0) {
-        last = nc_buf_at(b, b->n - 1);
-
-        if (last->block == block && last->at + last->len == at) {
-            last->len += len;                   /* goes on where the last one ended */
-            b->len += len;
+        if (last->block == s.block && last->at + last->len == s.at) {
+            last->len += s.len;
+            nc_block_unref(s.block);
             return;
         }
     }
 
-    last = push_slice(b);
-    *last = (nc_slice_t) { .block = nc_block_ref(block), .at = at, .len = len };
-    b->len += len;
+    *push_slice(b) = s;
+}
+
+
+void
+nc_buf_add_slice(nc_buf_t *b, nc_block_t *block, char *at, size_t len)
+{
+    if (len > 0) {
+        append_slice(b, (nc_slice_t) { .block = nc_block_ref(block), .at = at, .len = len });
+    }
 }
 
 
@@ -300,9 +304,8 @@ nc_buf_move(nc_buf_t *to, nc_buf_t *from, size_t n)
 
         pop_slice(from);
         from->len -= s.len;
-        *push_slice(to) = s;                    /* the reference moves along */
-        to->len += s.len;
         n -= s.len;
+        append_slice(to, s);
     }
 }
 

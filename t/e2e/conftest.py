@@ -1,6 +1,8 @@
 """Fixtures. What a test starts is ended and judged at the end of the test."""
 import os
+import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -91,6 +93,14 @@ def proxied(nuncio, upstream):
     def factory(concurrency=1, args=(), **kw):
         return nuncio(conf.http_proxy(upstream, **kw), concurrency=concurrency, args=args)
     return factory
+
+
+@pytest.fixture
+def public_dir():
+    """A folder that workers without privileges can look into; pytest's own are private."""
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        yield pathlib.Path(d)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class Asker(threading.Thread):
             self.notes.append(f"lost: {type(e).__name__} {e}")
             c.close()
             return None
-        c.reader.raw = b""
+        c.reader.raw.clear()
         if r.status == 200 and (self.accept is None or self.accept(r.body)):
             self.ok += 1
             self.seen[r.body] = self.seen.get(r.body, 0) + 1

@@ -106,7 +106,8 @@ ROUTES = 'route_config: {virtual_hosts: [{name: v, domains: ["*"], routes: [{mat
 LENIENT = {
     "enum names in any case":
         ADMIN + "static_resources:\n"
-        "  clusters: [{name: c, type: strict_dns, lb_policy: Round_Robin}]\n  listeners:" + HCM.format(fields="codec_type: auto\n          " + ROUTES),
+        "  clusters: [{name: c, type: strict_dns, lb_policy: Round_Robin}]\n  listeners:"
+        + HCM.format(fields="codec_type: auto\n          " + ROUTES),
     "enum values by number":
         ADMIN + "static_resources:\n  clusters: [{name: c, type: 1}]\n  listeners:"
         + HCM.format(fields="codec_type: 0\n          " + ROUTES),
@@ -116,7 +117,8 @@ LENIENT = {
     "a single value where a list is expected":
         ADMIN + "static_resources:\n  listeners:" + HCM.format(
             fields='route_config: {virtual_hosts: {name: v, domains: "*", '
-                   'routes: {match: {prefix: /}, direct_response: {status: 200, body: {inline_string: ok}}}}}'),
+                   'routes: {match: {prefix: /}, direct_response: {status: 200, '
+                   'body: {inline_string: ok}}}}}'),
     "empty keys":
         ADMIN + "node:\nstatic_resources:\n  clusters:\n  listeners:" + HCM.format(
             fields="access_log:\n          " + ROUTES),
@@ -138,7 +140,8 @@ LENIENT = {
             'value: {suppress_envoy_headers: true}}'),
     "durations as mappings":
         ADMIN + "static_resources:\n"
-        "  clusters: [{name: c, connect_timeout: {seconds: 1, nanos: 5}}]\n  listeners:" + HCM.format(fields=ROUTES),
+        "  clusters: [{name: c, connect_timeout: {seconds: 1, nanos: 5}}]\n  listeners:"
+        + HCM.format(fields=ROUTES),
     "comments, folded and literal texts":
         "# a comment\n" + ADMIN + "node:\n  id: >-\n    a\n    b\n  cluster: |\n    c\n"
         "static_resources:\n  listeners:" + HCM.format(fields=ROUTES),

@@ -15,7 +15,8 @@ def refused(binary, tmp_path, data):
         f.write(data)
     r = binary("-p", tmp_path, "-t", "-c", path)
     lines = (r.stdout + r.stderr).splitlines()
-    said = [x[len(path) + 1:].lstrip() for x in lines if x.startswith(path + ":")]
+    said = [x[len(path) + 1:].lstrip().replace(path, "@@file") for x in lines
+            if x.startswith(path + ":")]
     return r.returncode, said, lines
 
 

@@ -4,12 +4,13 @@ REQUESTS    name, bytes, the status codes that are right, and
             forwarded   True when the head is sound, so that the upstream may have seen it
             details     %RESPONSE_CODE_DETAILS% where Envoy's documentation names one
             listener    "main", or "http10" where HTTP/1.0 is accepted
+            closes      False where the message is sound and only its meaning is refused
 RESPONSES   name, bytes, and the outcome at the client:
             502   the head was refused: 502 with flag UPE
             503   the upstream closed before a response: 503 with flag UC
             CUT   the head was sound and went out: the client sees a response that breaks off
 
-Every refused request closes its connection, nothing of what follows it is taken for a request, and
+Every malformed request closes its connection, nothing of what follows it is taken for a request, and
 no byte of a refused head reaches the upstream.
 """
 from typing import NamedTuple, Optional, Tuple
@@ -26,6 +27,7 @@ class Row(NamedTuple):
     forwarded: bool = False
     details: Optional[str] = None
     listener: str = "main"
+    closes: bool = True
 
 
 class Answer(NamedTuple):
@@ -87,7 +89,7 @@ REQUEST_LINES = [
     refuse("target with a bare LF", b"GET /a\nb HTTP/1.1\r\n" + H + b"\r\n"),
     refuse("target without a slash", line(b"GET foo HTTP/1.1")),
     refuse("target that is a query alone", line(b"GET ?a=b HTTP/1.1")),
-    refuse("target with a fragment", line(b"GET /a#b HTTP/1.1")),
+    refuse("target with a fragment", line(b"GET /a#b HTTP/1.1"), closes=False),
     refuse("asterisk for another method than OPTIONS", line(b"GET * HTTP/1.1"), 400, 404),
     refuse("CONNECT of a path", line(b"CONNECT /x HTTP/1.1")),
     refuse("absolute target without a host", line(b"GET http:/// HTTP/1.1")),

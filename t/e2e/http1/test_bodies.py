@@ -298,9 +298,12 @@ def test_the_buffer_filter_can_be_off_for_a_route(proxied, upstream):
     assert n.get("/", method="POST", body=b"12345").status == 413
 
 
-def test_two_hundred_cut_exchanges_leak_no_descriptor(proxied, upstream):
-    n = proxied()
+def test_two_hundred_cut_exchanges_leak_no_descriptor(nuncio, upstream):
+    n = nuncio(conf.http_proxy(upstream, cluster_kw={
+        "typed_extension_protocol_options": conf.http_options(
+            common_http_protocol_options={"idle_timeout": "0.3s"})}))
     n.get()
+    upstream.wait_all_closed()
     upstream.handler = lambda c, r: c.wait_peer_close()
     before = n.fds()
     for i in range(200):

@@ -83,7 +83,8 @@ def test_hop_by_hop_headers_end_at_the_proxy(proxied, upstream):
     upstream.answer(200, [("keep-alive", "timeout=5"), ("proxy-connection", "x"), ("a", "b"),
                           ("connection", "keep-alive")])
     r = n.get("/", [("Connection", "keep-alive, X-Hop"), ("X-Hop", "1"),
-                    ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "keep-alive"), ("TE", "gzip"), ("X-Stay", "1")])
+                    ("Keep-Alive", "timeout=5"), ("Proxy-Connection", "keep-alive"),
+                    ("TE", "gzip"), ("X-Stay", "1")])
     up = upstream.last
     for name in ("connection", "x-hop", "keep-alive", "proxy-connection", "te"):
         assert not up.all(name), name

@@ -50,7 +50,8 @@ def test_a_malformed_request_is_refused_and_its_connection_closed(proxy, shared_
         send_all(c, row.raw)
         r = http1.read_response(c.reader)
         assert r.status in row.status, f"{row.name}: {r}"
-        assert c.at_end(), f"{row.name}: more than one response, or the connection stays open"
+        if row.closes:
+            assert c.at_end(), f"{row.name}: more than one response, or the connection stays open"
 
     new = shared_upstream.requests[seen:]
     assert not [x for x in new if x.target == "/smuggled"], f"{row.name}: smuggled {new}"
@@ -58,9 +59,10 @@ def test_a_malformed_request_is_refused_and_its_connection_closed(proxy, shared_
         assert not new, f"{row.name}: the upstream saw {new}"
     else:
         assert not [x for x in new if x.whole], f"{row.name}: the upstream got it whole: {new}"
+    log = last_log(proxy, logged)
+    assert int(log["code"]) == r.status
     if row.details:
-        log = last_log(proxy, logged)
-        assert (log["details"], int(log["code"])) == (row.details, r.status), log
+        assert log["details"] == row.details
 
 
 def test_after_the_table_the_proxy_serves_as_before(proxy, shared_upstream):
@@ -111,16 +113,16 @@ def read_outcome(c):
 @pytest.mark.parametrize("row", RESPONSES, ids=[re.sub(r"\W+", "-", r.name) for r in RESPONSES])
 def test_a_malformed_response_never_reaches_the_client_as_a_good_one(proxy, shared_upstream, row):
     shared_upstream.raw(row.raw, then=row.then)
-    logged = log_length(proxy)
+    path = "/" + re.sub(r"\W+", "-", row.name)
 
     with proxy.connect() as c:
-        c.send(request())
+        c.send(request(target=path))
         outcome, r = read_outcome(c)
         assert outcome == row.outcome, f"{row.name}: {r}"
         if outcome == CUT:
             assert c.at_end()
 
-    log = last_log(proxy, logged)
+    log = wait_until(lambda: [x for x in proxy.access_log() if x["path"] == path], "the line")[0]
     if row.outcome == 502:
         assert log["flags"] == "UPE"
         assert log["details"].startswith("upstream_reset_before_response_started{protocol_error")

@@ -44,6 +44,11 @@ def direct(prefix, status=200, body=None, **match):
     return {"match": {**({"prefix": prefix} if prefix else {}), **match}, "direct_response": d}
 
 
+def direct_to(match, body):
+    """A direct response of 200 for any match."""
+    return {"match": match, "direct_response": {"status": 200, "body": {"inline_string": body}}}
+
+
 def vhost(name="all", domains=("*",), routes=None, **kw):
     return {"name": name, "domains": list(domains), "routes": routes or [route("/")], **kw}
 

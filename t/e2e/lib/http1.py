@@ -30,7 +30,7 @@ class Reader:
     def __init__(self, sock):
         self.sock = sock
         self.buf = b""
-        self.raw = b""
+        self.raw = bytearray()
         self.eof = False
 
     def fill(self, deadline=None):
@@ -209,7 +209,7 @@ def read_response(reader, method="GET"):
     else:
         r.until_close = True
         r.body = reader.to_end()
-    r.raw = reader.raw[start:]
+    r.raw = bytes(reader.raw[start:])
     return r
 
 
@@ -242,7 +242,7 @@ def read_request_head(reader):
     if r.version == 1 and len(r.all("host")) != 1:
         raise ProtocolError(f"Host occurs {len(r.all('host'))} times")
     r._length()
-    r.raw = reader.raw[start:]
+    r.raw = bytes(reader.raw[start:])
     return r
 
 
@@ -262,7 +262,7 @@ def read_request_body(reader, r, on_data=None):
             r.body = b"".join(parts)
         r.whole = True
     finally:
-        r.raw += reader.raw[start:]
+        r.raw += bytes(reader.raw[start:])
 
 
 def timed_out(exc):

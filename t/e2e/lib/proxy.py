@@ -52,7 +52,7 @@ class Nuncio:
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o755)
         self.prefix = prefix or self.dir
-        self.tokens, self._ports, self._seen = tokens, {}, set()
+        self.tokens, self._ports, self._hosts, self._seen = tokens, {}, {}, set()
         self.path = None
         if config is not None:
             self.change(config)
@@ -90,6 +90,7 @@ class Nuncio:
     def _port_of(self, name, host="127.0.0.1"):
         if name not in self._ports:
             self._ports[name] = Port(host)
+            self._hosts[name] = host
         return self._ports[name].number
 
     def _fill(self, text):
@@ -137,7 +138,7 @@ class Nuncio:
 
     def accepts(self, name="main"):
         try:
-            client.Client(self.port(name)).close()
+            client.Client(self.port(name), self._hosts.get(name, "127.0.0.1")).close()
             return True
         except OSError:
             return False

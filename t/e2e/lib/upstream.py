@@ -192,7 +192,7 @@ class Upstream:
                 if r is None:
                     break
                 self._one(c, r)
-                c.reader.raw = b""
+                c.reader.raw.clear()
         except http1.Closed:
             pass
         except http1.ProtocolError as e:

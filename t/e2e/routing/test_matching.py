@@ -3,7 +3,7 @@ import pytest
 
 from lib import conf
 from lib.client import request
-from lib.conf import direct, vhost
+from lib.conf import direct, direct_to, vhost
 
 
 def answers(nuncio, vhosts, **kw):
@@ -23,8 +23,8 @@ def body(n, target="/", headers=(), **kw):
 HOSTS = [
     ("example.com", "exact"), ("EXAMPLE.com", "exact"), ("www.example.com", "www"),
     ("a.example.com", "suffix"), ("a.b.example.com", "suffix"), ("x.sub.example.com", "longer"),
-    ("-example.com", "dashed"), ("a-example.com", "dashed"), ("example.org", "prefix"),
-    ("example.co.uk", "prefix"), ("other.net", "any"), ("", "any"), ("127.0.0.1", "any"),
+    ("-example.com", "any"), ("a-example.com", "dashed"), ("example.org", "prefix"),
+    ("example.co.uk", "prefix"), ("other.net", "any"), ("127.0.0.1", "any"),
     ("[::1]", "any"), ("example.com.", "prefix"), ("port.com:8080", "ported"), ("port.com", "any"),
 ]
 
@@ -89,7 +89,7 @@ def paths(shared_nuncio):
         direct(None, body="exact", path="/exact"),
         direct(None, body="sep", path_separated_prefix="/sep"),
         direct("/pre", body="pre"),
-        direct(None, body="nocase", prefix="/case", case_sensitive=False),
+        direct_to({"prefix": "/case", "case_sensitive": False}, "nocase"),
         direct(None, body="pathnocase", path="/path-nocase", case_sensitive=False),
         direct(None, body="regex", safe_regex={"regex": "/re/[0-9]+"}),
         direct(None, body="encoded", path="/a%2fb"),

@@ -323,6 +323,19 @@ print_value(const nc_format_op_t *op, const nc_format_value_t *v, nc_sb_t *out)
 }
 
 
+/* As nc_sb_str_add; most of what a line is made of fits and is copied without a call. */
+static inline void
+put(nc_sb_t *out, nc_str_t s)
+{
+    if (NC_LIKELY(s.len > 0 && out->cap - out->len >= s.len)) {
+        memcpy(out->data + out->len, s.data, s.len);
+        out->len += s.len;
+    } else {
+        nc_sb_str_add(out, s);
+    }
+}
+
+
 void
 nc_format_print(const nc_format_t *f, const nc_http_view_t *view, nc_sb_t *out)
 {
@@ -334,7 +347,7 @@ nc_format_print(const nc_format_t *f, const nc_http_view_t *view, nc_sb_t *out)
 
     for (const nc_format_op_t *op = f->ops, *end = op + f->n; op < end; op++) {
         if (op->id == NC_OP_LITERAL) {
-            nc_sb_str_add(out, op->text);
+            put(out, op->text);
             continue;
         }
 
@@ -348,7 +361,7 @@ nc_format_print(const nc_format_t *f, const nc_http_view_t *view, nc_sb_t *out)
         nc_format_value(op, view, &scratch, &value);
 
         if (op->out == NC_OUT_TEXT && value.type == NC_FV_STR && op->max_len == 0) {
-            nc_sb_str_add(out, value.str);      /* what nearly all operators of log lines are */
+            put(out, value.str);                /* what nearly all operators of log lines are */
         } else {
             print_value(op, &value, out);
         }

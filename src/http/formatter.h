@@ -69,7 +69,4 @@ nc_str_t nc_format_literal(const nc_format_t *f);
 /* content_type of the message, or the default of its kind (text/plain, application/json). */
 nc_str_t nc_format_content_type(const nc_format_t *f);
 
-/* %HOSTNAME%: set by the process at its start, before it prints; static bytes. */
-extern nc_str_t  nc_format_hostname;
-
 #endif

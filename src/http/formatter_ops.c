@@ -1,6 +1,9 @@
 /* formatter_ops.c: the operators and what their arguments mean, when a format is compiled. */
 #include "http/formatter_priv.h"
 
+#include <limits.h>
+#include <unistd.h>
+
 typedef enum { NONE, OPTIONAL, REQUIRED } arg_t;
 
 typedef struct {
@@ -30,8 +33,6 @@ static const nc_str_t  time_points[] = {
     NC_TIME_POINTS(X)
 #undef X
 };
-
-#define DEFAULT_TIME    "%Y-%m-%dT%H:%M:%E3SZ"
 
 
 static const operator_t *
@@ -230,6 +231,7 @@ set_points(nc_str_t arg, nc_format_op_t *op)
 static const char *
 set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
 {
+    char         host[HOST_NAME_MAX + 1] = "";
     bool         local = op->id == NC_OP_START_TIME_LOCAL || op->id == NC_OP_EMIT_TIME_LOCAL;
     char        *name;
     const char  *why = "the argument is wrong";
@@ -249,7 +251,7 @@ set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
     case NC_OP_EMIT_TIME:
     case NC_OP_EMIT_TIME_LOCAL:
         op->time = nc_time_format_compile(b->cc->pool,
-            arg.len > 0 ? arg : NC_STR(DEFAULT_TIME), local, &why);
+            arg.len > 0 ? arg : NC_STR(NC_TIME_DEFAULT), local, &why);
         return op->time != NULL ? NULL : why;
 
     case NC_OP_PATH:
@@ -271,6 +273,11 @@ set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
             op->first.name = nc_pool_str(b->cc->pool, nc_str_c(getenv(name)));
         }
         free(name);
+        return NULL;
+
+    case NC_OP_HOSTNAME:
+        gethostname(host, sizeof(host) - 1);
+        op->first.name = nc_pool_str(b->cc->pool, nc_str_c(host));
         return NULL;
 
     case NC_OP_GRPC_STATUS:

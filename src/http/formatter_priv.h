@@ -220,6 +220,9 @@ void nc_format_error(nc_format_builder_t *b, const char *fmt, ...) NC_PRINTF(2, 
 void nc_format_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *scratch,
     nc_format_value_t *value);
 
+/* The format of START_TIME without an argument. */
+#define NC_TIME_DEFAULT     "%Y-%m-%dT%H:%M:%E3SZ"
+
 /*
  * Compiles a time format (strftime's specifiers, and %s %f %1f..%9f %ES %E3S %E*S %E3f %E*f %Ez
  * %E4Y %ET). NULL: *why (static text) says what is wrong.

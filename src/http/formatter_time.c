@@ -30,6 +30,7 @@ typedef struct {
 
 struct nc_time_format_s {
     bool      local;
+    bool      is_default;                       /* NC_TIME_DEFAULT in UTC */
     uint32_t  n;
     piece_t   pieces[];
 };
@@ -161,6 +162,7 @@ nc_time_format_compile(nc_pool_t *pool, nc_str_t text, bool local, const char **
 
     f = nc_pool_calloc(pool, sizeof(*f) + n * sizeof(piece_t));
     f->local = local;
+    f->is_default = !local && nc_str_eq(text, NC_STR(NC_TIME_DEFAULT));
     f->n = n;
     memcpy(f->pieces, pieces, n * sizeof(piece_t));
 
@@ -290,13 +292,44 @@ print_zone(const struct tm *tm, nc_sb_t *out)
 }
 
 
+/* NC_TIME_DEFAULT: what changes from line to line is the milliseconds mostly. */
+static void
+print_default(time_t second, uint32_t us, nc_sb_t *out)
+{
+    static char    text[sizeof("2024-01-01T00:00:00.000Z")];
+    static time_t  printed = -1;
+    nc_sb_t        sb;
+
+    if (second != printed) {
+        nc_sb_fixed(&sb, text, sizeof(text));
+        print_quick('F', break_down(second, false), &sb);
+        nc_sb_char(&sb, 'T');
+        print_quick('T', break_down(second, false), &sb);
+        nc_sb_c_add(&sb, ".000Z");
+        printed = second;
+    }
+
+    text[20] = (char) ('0' + us / 100000);
+    text[21] = (char) ('0' + us / 10000 % 10);
+    text[22] = (char) ('0' + us / 1000 % 10);
+    nc_sb_add(out, text, sizeof(text) - 1);
+}
+
+
 void
 nc_time_format_print(const nc_time_format_t *f, uint64_t wall_us, nc_sb_t *out)
 {
     char              buf[MAX_PIECE_TEXT];
     time_t            second = (time_t) (wall_us / 1000000);
     uint32_t          us = (uint32_t) (wall_us % 1000000);
-    const struct tm  *tm = break_down(second, f->local);
+    const struct tm  *tm;
+
+    if (f->is_default) {
+        print_default(second, us, out);
+        return;
+    }
+
+    tm = break_down(second, f->local);
 
     for (const piece_t *p = f->pieces, *end = p + f->n; p < end; p++) {
         switch (p->kind) {

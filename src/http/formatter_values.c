@@ -7,8 +7,6 @@
 #include "http/matcher.h"
 #include "http/path.h"
 
-nc_str_t  nc_format_hostname = NC_STR_INIT("");
-
 /* google.rpc.Code in both ways of writing. */
 static const struct { const char *camel, *snake; }  grpc_names[] = {
     { "OK", "OK" }, { "Canceled", "CANCELLED" }, { "Unknown", "UNKNOWN" },
@@ -599,9 +597,6 @@ nc_format_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *s
         return;
 
     case NC_OP_HOSTNAME:
-        set_str(v, nc_format_hostname);
-        return;
-
     case NC_OP_ENVIRONMENT:
         set_str(v, op->first.name);
         return;

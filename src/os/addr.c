@@ -82,14 +82,23 @@ print_unix(const nc_addr_t *a, nc_sb_t *out)
 static void
 print_ip(const nc_peer_t *p, nc_sb_t *out)
 {
-    char  text[INET6_ADDRSTRLEN];
+    char      text[INET6_ADDRSTRLEN];
+    size_t    n = 0;
+    uint32_t  ip;
 
-    if (p->sa.sa_family == AF_INET) {
-        nc_sb_c_add(out, inet_ntop(AF_INET, &p->in.sin_addr, text, sizeof(text)));
-
-    } else {
+    if (p->sa.sa_family != AF_INET) {
         nc_sb_c_add(out, inet_ntop(AF_INET6, &p->in6.sin6_addr, text, sizeof(text)));
+        return;
     }
+
+    ip = ntohl(p->in.sin_addr.s_addr);          /* by hand: it stands in every access log line */
+
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        n += nc_u64_format(text + n, ip >> shift & 0xff);
+        text[n++] = '.';
+    }
+
+    nc_sb_add(out, text, n - 1);
 }
 
 

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <arpa/inet.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "http/http_help.h"
 
@@ -59,7 +60,6 @@ setup(void)
     set_peer(&info.remote, "1.2.3.4", 4000);
     set_peer(&info.upstream_remote, "10.1.1.1", 8080);
     set_peer(&info.upstream_local, "10.0.0.1", 33000);
-    nc_format_hostname = NC_STR("box");
 }
 
 
@@ -143,7 +143,7 @@ START_TEST(operators_give_what_the_table_says)
         { "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% "
           "%DOWNSTREAM_LOCAL_PORT%", "10.0.0.1:80 10.0.0.1 80" },
         { "%REQUESTED_SERVER_NAME% %DOWNSTREAM_PEER_URI_SAN% %TRACE_ID%", "- - -" },
-        { "%HOSTNAME% %STREAM_ID% %ACCESS_LOG_TYPE%", "box id-1 DownstreamEnd" },
+        { "%STREAM_ID% %ACCESS_LOG_TYPE%", "id-1 DownstreamEnd" },
         { "%PATH%", "/p%20q?a=1%202&b=%0ax" }, { "%PATH(NQ)%", "/p%20q" },
         { "%PATH(NQ:ORIG)%", "-" }, { "%PATH(WQ:PATH):4%", "/p%2" },
         { "%QUERY_PARAM(a)%", "1 2" }, { "%QUERY_PARAM(b)%", "%0ax" }, { "%QUERY_PARAM(c)%", "-" },
@@ -159,6 +159,16 @@ START_TEST(operators_give_what_the_table_says)
     for (size_t i = 0; i < NC_COUNTOF(rows); i++) {
         ck_assert_str_eq(text(rows[i].format, 0), rows[i].out);
     }
+}
+END_TEST
+
+
+START_TEST(the_host_name_is_this_machines)
+{
+    char  name[256] = "";
+
+    gethostname(name, sizeof(name) - 1);
+    ck_assert_str_eq(text("%HOSTNAME%", 0), name);
 }
 END_TEST
 
@@ -429,6 +439,7 @@ main(void)
 
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, operators_give_what_the_table_says);
+    tcase_add_test(c, the_host_name_is_this_machines);
     tcase_add_test(c, the_default_line_is_envoys);
     tcase_add_test(c, grpc_status_comes_from_trailers_headers_or_http);
     tcase_add_test(c, what_has_not_happened_is_a_dash_or_nothing);

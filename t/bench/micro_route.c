@@ -1,0 +1,137 @@
+/*
+ * micro_route.c: what finding a route costs in tables of 10, 1,000 and 10,000 routes. Prints
+ * numbers, judges nothing.
+ *
+ *      cc -O2 -D_GNU_SOURCE -Isrc -Iobjs/gen t/bench/micro_route.c objs/libnuncio.a \
+ *          <LIBS of objs/Makefile> -o micro_route
+ */
+#include "http/route.h"
+
+#include <envoy/config/route/v3/route.pb-c.h>
+#include <time.h>
+
+#include "api/doc.h"
+
+#define ROUNDS  1000000u
+
+typedef struct {
+    const char  *what;
+    const char  *match;                         /* of route %u */
+    const char  *path;                          /* of a request for route %u */
+} kind_t;
+
+static const kind_t  kinds[] = {
+    { "path", "path: '/service/%u/index.html'", "/service/%u/index.html" },
+    { "prefix", "prefix: '/service/%u/'", "/service/%u/static/img/logo.png" },
+    { "regex", "safe_regex: {regex: '/service/%u/[a-z]+/\\d+'}", "/service/%u/item/17" },
+    { "header", "headers: [{name: x-tenant, exact_match: 't%u'}], prefix: '/service/%u/'",
+      "/service/%u/x" }
+};
+
+static double
+now(void)
+{
+    struct timespec  t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+
+    return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
+}
+
+static const nc_route_config_t *
+make_table(nc_compile_t *cc, const kind_t *kind, unsigned n)
+{
+    nc_sb_t                   yaml;
+    nc_doc_t                 *doc;
+    const nc_route_config_t  *rc;
+
+    nc_sb_init(&yaml);
+    nc_sb_c_add(&yaml, "virtual_hosts: [{name: v, domains: ['*'], routes: [\n");
+    for (unsigned i = 0; i < n; i++) {
+        nc_sb_c_add(&yaml, "{match: {");
+        nc_sb_printf(&yaml, kind->match, i, i);
+        nc_sb_c_add(&yaml, "}, route: {cluster: c}},\n");
+    }
+    nc_sb_c_add(&yaml, "{match: {prefix: /}, route: {cluster: c}}]}]");
+
+    doc = nc_doc_create(&envoy__config__route__v3__route_configuration__descriptor, 0);
+    nc_doc_add_text(doc, "bench", NC_DOC_YAML, nc_sb_str(&yaml), cc->errors);
+    rc = nc_route_config_compile(cc, (const void *) nc_doc_root(doc));
+    nc_doc_destroy(doc);
+    nc_sb_fini(&yaml);
+
+    return rc;
+}
+
+static double
+measure(const nc_route_config_t *rc, const kind_t *kind, unsigned n)
+{
+    double      began, spent = 0;
+    unsigned    missed = 0;
+    nc_pool_t   pool;
+
+    nc_pool_init(&pool, &nc_pool_heap);
+
+    for (unsigned turn = 0; turn < 64; turn++) {
+        char                path[128], tenant[32];
+        unsigned            which = (unsigned) (turn * 2654435761u) % n;
+        nc_headers_t        h;
+        nc_route_match_t    m;
+        nc_route_request_t  rq = { &h, 0, false, &pool };
+
+        snprintf(path, sizeof(path), kind->path, which);
+        snprintf(tenant, sizeof(tenant), "t%u", which);
+        nc_headers_init(&h, &pool);
+        nc_headers_add_id(&h, NC_H_AUTHORITY, NC_STR("www.example.org"));
+        nc_headers_add_id(&h, NC_H_PATH, nc_str_c(path));
+        nc_headers_add(&h, NC_STR("x-tenant"), nc_str_c(tenant));
+
+        began = now();
+        for (uint32_t i = 0; i < ROUNDS / 64; i++) {
+            nc_route_find(rc, &rq, &m);
+            __asm__ volatile("" ::: "memory");
+        }
+        spent += now() - began;
+        missed += m.route == NULL || m.route->order != which;
+    }
+
+    if (missed > 0) {
+        printf("%u requests went elsewhere\n", missed);
+    }
+    nc_pool_fini(&pool);
+
+    return spent * 1e9 / ROUNDS;
+}
+
+int
+main(void)
+{
+    static const unsigned  sizes[] = { 10, 1000, 10000 };
+
+    printf("%-10s %10s %10s %10s\n", "routes", "10", "1000", "10000");
+
+    for (size_t k = 0; k < NC_COUNTOF(kinds); k++) {
+        printf("%-10s", kinds[k].what);
+
+        for (size_t i = 0; i < NC_COUNTOF(sizes); i++) {
+            nc_pool_t                 pool;
+            nc_errors_t               errors;
+            nc_compile_t              cc = { .pool = &pool, .errors = &errors };
+            const nc_route_config_t  *rc;
+
+            nc_pool_init(&pool, &nc_pool_heap);
+            nc_errors_init(&errors);
+            rc = make_table(&cc, &kinds[k], sizes[i]);
+            if (rc == NULL) {
+                printf("  %s: %s\n", errors.first->path, errors.first->message);
+                return 1;
+            }
+            printf(" %7.0f ns", measure(rc, &kinds[k], sizes[i]));
+            nc_errors_fini(&errors);
+            nc_pool_fini(&pool);
+        }
+        printf("\n");
+    }
+
+    return 0;
+}

@@ -52,13 +52,14 @@ locate(nc_compile_t *cc, const ProtobufCMessage *message, const char *field, con
 static uint32_t
 check_log_file(nc_compile_t *cc, const char *path)
 {
+    context_t    *x = cc->owner;
     char         *folder = nc_strdup(path);
     char         *slash = strrchr(folder, '/');
     struct stat   st;
     uint32_t      key = 1;
 
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": it is a folder", path);
+        nc_compile_error(cc, x->res->message, "", "log file \"%s\": it is a folder", path);
         key = 0;
     }
 
@@ -66,8 +67,8 @@ check_log_file(nc_compile_t *cc, const char *path)
         *slash = '\0';
 
         if (stat(folder, &st) != 0) {
-            nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": %s", path,
-                          strerror(errno));
+            nc_compile_error(cc, x->res->message, "", "log file \"%s\": %s", path,
+                             strerror(errno));
             key = 0;
         }
     }
@@ -90,7 +91,7 @@ log_file(nc_compile_t *cc, const char *path)
     }
 
     if (nc_broker->open_log(path, &key, error) != NC_OK) {
-        nc_errors_add(cc->errors, NULL, 0, 0, "", "log file \"%s\": %s", path, error);
+        nc_compile_error(cc, x->res->message, "", "log file \"%s\": %s", path, error);
         return 0;
     }
 
@@ -122,9 +123,14 @@ find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCM
     *module = NULL;
     message = nc_doc_any(x->load->doc, any, &x->load->pool, &why);
 
+    if (any == NULL) {
+        nc_compile_error(cc, x->res->message, "", "extension \"%s\" needs a typed_config",
+                         name ? name : "");
+        return NULL;
+    }
+
     if (message == NULL) {
-        nc_compile_error(cc, any, "", "%s%s%s%s", name ? name : "", name && name[0] ? ": " : "",
-                         why ? why : "typed_config with an \"@type\" is needed", "");
+        nc_compile_error(cc, any, "", "%s", why ? why : "\"@type\" is needed");
         return NULL;
     }
 
@@ -477,6 +483,34 @@ check_unchanged(nc_load_t *load)
 }
 
 
+/* Of the bootstrap, the admin interface alone is compiled: once, as a reload does not change it. */
+static void
+compile_bootstrap(nc_load_t *load, nc_res_t *r)
+{
+    context_t     x = { .load = load, .res = r, .compiled = nc_calloc(sizeof(compiled_t)) };
+    nc_pool_t     pool;
+    nc_compile_t  cc = {
+        .pool = load->check_only ? &pool : &nc_loader.admin_pool, .errors = &load->errors,
+        .check_only = load->check_only, .locate = locate, .log_file = log_file,
+        .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
+        .owner = &x,
+    };
+
+    nc_pool_init(&pool, &nc_pool_heap);
+
+    if (load->check_only) {
+        (void) nc_admin_conf_compile(&cc, (const void *) r->message);
+
+    } else if (!nc_loader.live && nc_loader.admin == NULL) {
+        nc_loader.admin = nc_admin_conf_compile(&cc, (const void *) r->message);
+    }
+
+    nc_pool_fini(&pool);
+    nc_vec_fini(&x.compiled->files);            /* the keys stay ours until the helper ends */
+    free(x.compiled);
+}
+
+
 nc_rc_t
 nc_load_compile(nc_load_t *load)
 {
@@ -488,7 +522,7 @@ nc_load_compile(nc_load_t *load)
         nc_res_t  *r = load->fresh.items[i];
 
         if (r->kind == NC_RES_BOOTSTRAP) {
-            continue;
+            compile_bootstrap(load, r);
 
         } else if (load->check_only) {
             compile_for_errors(load, r);

@@ -248,17 +248,12 @@ compile_connection(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
         c->keepalive_interval_s = u32(ka->keepalive_interval, 0);
     }
 
-    if (ts && ts->typed_config) {
-        c->transport_conf = cc->extension(cc, NC_TRANSPORT_SOCKET, ts->name,
-                                          &ts->typed_config->base, &c->transport);
+    if (ts && ts->typed_config == NULL) {
+        nc_compile_error(cc, &m->base, "transport_socket", "\"%s\" needs typed_config", ts->name);
 
     } else if (ts) {
-        c->transport = nc_module_by_name(NC_TRANSPORT_SOCKET, nc_str_c(ts->name));
-
-        if (c->transport == NULL || c->transport->compile) {
-            nc_compile_error(cc, &m->base, "transport_socket", "\"%s\" needs typed_config",
-                             ts->name);
-        }
+        c->transport_conf = cc->extension(cc, NC_TRANSPORT_SOCKET, ts->name,
+                                          &ts->typed_config->base, &c->transport);
     }
 }
 

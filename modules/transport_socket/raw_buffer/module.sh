@@ -1,0 +1,4 @@
+nc_module_name=envoy.transport_sockets.raw_buffer
+nc_module_kind=transport_socket
+nc_module_symbol=nc_transport_raw_buffer_module
+nc_module_srcs="raw_buffer.c"

@@ -431,6 +431,67 @@ compile_for_errors(nc_load_t *load, nc_res_t *r)
 }
 
 
+static const nc_bootstrap_msg_t *
+bootstrap_of(const nc_load_t *load)
+{
+    const nc_res_t  *r = nc_map_get(&load->by_name[NC_RES_BOOTSTRAP], NC_STR("bootstrap"));
+
+    return r ? (const void *) r->message : NULL;
+}
+
+
+/* The admin interface is the one listener that is not in the list. */
+static void
+check_admin_address(nc_load_t *load, const nc_map_t *seen)
+{
+    const nc_bootstrap_msg_t                       *b = bootstrap_of(load);
+    const Envoy__Config__Core__V3__SocketAddress   *sa;
+    const nc_res_t                                 *other;
+    nc_addr_t                                       addr;
+    nc_sb_t                                         text;
+
+    if (b == NULL || b->admin == NULL || b->admin->address == NULL
+        || b->admin->address->address_case
+           != ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS)
+    {
+        return;
+    }
+
+    sa = b->admin->address->socket_address;
+
+    if (nc_addr_parse_ip(&addr, nc_str_c(sa->address), (uint16_t) sa->port_value) != NC_OK) {
+        nc_doc_error(load->doc, &sa->base, "address", &load->errors,
+                     "\"%s\" is not an IP address", sa->address);
+        return;
+    }
+
+    nc_sb_init(&text);
+    nc_addr_print(&addr, &text);
+    other = nc_map_get(seen, nc_sb_str(&text));
+
+    if (other) {
+        nc_doc_error(load->doc, &b->admin->base, "address", &load->errors,
+                     "listener \"%s\" has this address already", other->name);
+    }
+
+    nc_sb_fini(&text);
+}
+
+
+static void
+check_bootstrap(nc_load_t *load)
+{
+    const nc_bootstrap_msg_t  *b = bootstrap_of(load);
+    const char                *local = b && b->cluster_manager
+                                       ? b->cluster_manager->local_cluster_name : "";
+
+    if (local[0] && nc_map_get(&load->by_name[NC_RES_CLUSTER], nc_str_c(local)) == NULL) {
+        nc_doc_error(load->doc, &b->cluster_manager->base, "local_cluster_name", &load->errors,
+                     "unknown cluster '%s'", local);
+    }
+}
+
+
 /* Two listeners at one address: the second would take half of the first one's connections. */
 static void
 check_addresses(nc_load_t *load)
@@ -462,6 +523,7 @@ check_addresses(nc_load_t *load)
         }
     }
 
+    check_admin_address(load, &seen);
     nc_sb_fini(&text);
     nc_map_fini(&seen);
 }
@@ -483,34 +545,6 @@ check_unchanged(nc_load_t *load)
 }
 
 
-/* Of the bootstrap, the admin interface alone is compiled: once, as a reload does not change it. */
-static void
-compile_bootstrap(nc_load_t *load, nc_res_t *r)
-{
-    context_t     x = { .load = load, .res = r, .compiled = nc_calloc(sizeof(compiled_t)) };
-    nc_pool_t     pool;
-    nc_compile_t  cc = {
-        .pool = load->check_only ? &pool : &nc_loader.admin_pool, .errors = &load->errors,
-        .check_only = load->check_only, .locate = locate, .log_file = log_file,
-        .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
-        .owner = &x,
-    };
-
-    nc_pool_init(&pool, &nc_pool_heap);
-
-    if (load->check_only) {
-        (void) nc_admin_conf_compile(&cc, (const void *) r->message);
-
-    } else if (!nc_loader.live && nc_loader.admin == NULL) {
-        nc_loader.admin = nc_admin_conf_compile(&cc, (const void *) r->message);
-    }
-
-    nc_pool_fini(&pool);
-    nc_vec_fini(&x.compiled->files);            /* the keys stay ours until the helper ends */
-    free(x.compiled);
-}
-
-
 nc_rc_t
 nc_load_compile(nc_load_t *load)
 {
@@ -522,7 +556,7 @@ nc_load_compile(nc_load_t *load)
         nc_res_t  *r = load->fresh.items[i];
 
         if (r->kind == NC_RES_BOOTSTRAP) {
-            compile_bootstrap(load, r);
+            continue;
 
         } else if (load->check_only) {
             compile_for_errors(load, r);
@@ -532,6 +566,7 @@ nc_load_compile(nc_load_t *load)
         }
     }
 
+    check_bootstrap(load);
     check_addresses(load);
 
     for (size_t i = 0; i < load->fresh.n && load->errors.n == 0 && !load->check_only; i++) {

@@ -114,6 +114,14 @@ new_res(nc_load_t *load, nc_res_kind_t kind, const char *name, nc_str_t bytes,
 }
 
 
+/* The message under which the document knows the place of a resource. */
+static const ProtobufCMessage *
+place_of(const nc_load_t *load, const nc_res_t *r)
+{
+    return r->kind == NC_RES_BOOTSTRAP && load->doc ? nc_doc_root(load->doc) : r->message;
+}
+
+
 static void
 set_origin(nc_load_t *load, nc_res_t *r)
 {
@@ -121,7 +129,7 @@ set_origin(nc_load_t *load, nc_res_t *r)
     nc_sb_t         sb;
 
     nc_sb_init(&sb);
-    nc_doc_locate(load->doc, r->message, "", &place);
+    nc_doc_locate(load->doc, place_of(load, r), "", &place);
 
     if (place.file) {
         nc_sb_printf(&sb, "file:%s:%u", place.file, place.line);
@@ -311,7 +319,7 @@ keep_fixed_parts(nc_load_t *load, nc_res_t *fresh, const nc_res_t *old)
         memcpy((char *) &c + f->offset, (char *) was + f->offset, sizeof(void *));
 
         if (!nc_message_eq(&a.base, &c.base)) {
-            nc_doc_warn(load->doc, &b->base, fixed[i], &load->errors,
+            nc_doc_warn(load->doc, place_of(load, fresh), fixed[i], &load->errors,
                         "has changed, which a reload does not take over: it needs a restart");
             memcpy((char *) now + f->offset, (char *) was + f->offset, sizeof(void *));
         }

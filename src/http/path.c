@@ -161,6 +161,7 @@ normalize(nc_str_t s, nc_pool_t *pool, nc_str_t *result)
         int      byte;
 
         if (take_dots(s, &i, out, &n)) {
+            bare = bare > n ? 0 : bare;         /* it went with its segment */
             continue;
         }
 

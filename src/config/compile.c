@@ -545,6 +545,34 @@ check_unchanged(nc_load_t *load)
 }
 
 
+/* Of the bootstrap, the admin interface alone is compiled: once, as a reload does not change it. */
+static void
+compile_bootstrap(nc_load_t *load, nc_res_t *r)
+{
+    context_t     x = { .load = load, .res = r, .compiled = nc_calloc(sizeof(compiled_t)) };
+    nc_pool_t     pool;
+    nc_compile_t  cc = {
+        .pool = load->check_only ? &pool : &nc_loader.admin_pool, .errors = &load->errors,
+        .check_only = load->check_only, .locate = locate, .log_file = log_file,
+        .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
+        .owner = &x,
+    };
+
+    nc_pool_init(&pool, &nc_pool_heap);
+
+    if (load->check_only) {
+        (void) nc_admin_conf_compile(&cc, (const void *) r->message);
+
+    } else if (!nc_loader.live && nc_loader.admin == NULL) {
+        nc_loader.admin = nc_admin_conf_compile(&cc, (const void *) r->message);
+    }
+
+    nc_pool_fini(&pool);
+    nc_vec_fini(&x.compiled->files);            /* the keys stay ours until the helper ends */
+    free(x.compiled);
+}
+
+
 nc_rc_t
 nc_load_compile(nc_load_t *load)
 {
@@ -556,7 +584,7 @@ nc_load_compile(nc_load_t *load)
         nc_res_t  *r = load->fresh.items[i];
 
         if (r->kind == NC_RES_BOOTSTRAP) {
-            continue;
+            compile_bootstrap(load, r);
 
         } else if (load->check_only) {
             compile_for_errors(load, r);

@@ -645,6 +645,7 @@ nc_loader_init(const nc_options_t *options, nc_clog_t *log)
     nc_loader.up = true;
     nc_loader.id_uses = nc_calloc((NC_CLUSTERS_MAX + 1) * sizeof(uint32_t));
     nc_map_init(&nc_loader.logged);
+    nc_pool_init(&nc_loader.admin_pool, &nc_pool_heap);
 
     for (unsigned i = 0; i < NC_RES_KINDS; i++) {
         nc_map_init(&nc_loader.by_name[i]);
@@ -698,6 +699,7 @@ nc_loader_fini(void)
         nc_map_fini(&nc_loader.by_name[i]);
     }
 
+    nc_pool_fini(&nc_loader.admin_pool);
     nc_stats_owner_destroy(nc_loader.stats);
     free(nc_loader.id_uses);
     memset(&nc_loader, 0, sizeof(nc_loader));

@@ -103,6 +103,26 @@ typedef bool nc_loader_each_fn(void *ctx, const nc_loader_resource_t *r);
 void nc_loader_each_cluster(nc_loader_each_fn *fn, void *ctx);
 void nc_loader_each_listener(nc_loader_each_fn *fn, void *ctx);
 
+/*
+ * The same one by one, for walks that take more than a turn: start with *at = 0, false at the end.
+ * A load in between may make the walk miss some or see some twice.
+ */
+bool nc_loader_next_cluster(size_t *at, nc_loader_resource_t *r);
+bool nc_loader_next_listener(size_t *at, nc_loader_resource_t *r);
+
+/* Bootstrap.admin, as it was at the start: a reload does not change it. Heap, for good. */
+typedef struct {
+    nc_addr_t         addr;                     /* as configured */
+    nc_addr_t         bound;                    /* with the port that the kernel chose */
+    uint32_t          socket_key;               /* under which the helper gets its socket */
+    nc_filter_ref_t  *access_logs;              /* modules of kind NC_ACCESS_LOG */
+    uint32_t          n_access_logs;
+    const struct nc_access_log_lines_s  *lines; /* access_log_path; NULL: not given */
+} nc_admin_conf_t;
+
+/* From the first load's warming on; NULL: there is no admin interface. */
+const nc_admin_conf_t *nc_loader_admin(void);
+
 /* The bootstrap in effect, without listeners and clusters; false: there is none yet. */
 bool nc_loader_bootstrap(nc_loader_resource_t *r);
 

@@ -109,6 +109,8 @@ typedef struct {
     nc_stats_owner_t                *stats;
     nc_cluster_manager_stats_t       cm_stats;
     nc_listener_manager_stats_t      lm_stats;
+    nc_admin_conf_t                 *admin;     /* NULL: none, or not compiled yet */
+    nc_pool_t                        admin_pool;
 
     /* publish.c */
     nc_image_object_t               *table_obj; /* the slots of `table` lie in it */
@@ -152,6 +154,13 @@ void nc_load_diff(nc_load_t *load);
 /* Frees a resource and what it holds; its image object was never published. */
 void nc_res_abort(nc_res_t *r);
 void nc_res_free(nc_res_t *r);
+
+
+/*
+ * admin.c: Bootstrap.admin in cc->pool, socket and all unless cc->check_only. NULL: there is none, or
+ * errors were added.
+ */
+nc_admin_conf_t *nc_admin_conf_compile(nc_compile_t *cc, const nc_bootstrap_msg_t *b);
 
 
 /* compile.c: all of load->fresh, references of the others; sockets, too. */

@@ -73,31 +73,51 @@ describe(const nc_res_t *r, bool warming, nc_loader_resource_t *out)
 }
 
 
+/* The next one of `kind` at *at or behind it, first those in use, then those that warm. */
+static bool
+next(nc_res_kind_t kind, size_t *at, nc_loader_resource_t *r)
+{
+    const nc_load_t  *load = nc_loader.load;
+    size_t            n = nc_loader.current.n;
+    size_t            all = n + (load && load->warming ? load->fresh.n : 0);
+
+    while (*at < all) {
+        size_t           i = (*at)++;
+        const nc_res_t  *res = i < n ? nc_loader.current.items[i] : load->fresh.items[i - n];
+
+        if (res->kind == kind) {
+            describe(res, i >= n, r);
+
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+nc_loader_next_cluster(size_t *at, nc_loader_resource_t *r)
+{
+    return next(NC_RES_CLUSTER, at, r);
+}
+
+
+bool
+nc_loader_next_listener(size_t *at, nc_loader_resource_t *r)
+{
+    return next(NC_RES_LISTENER, at, r);
+}
+
+
 static void
 each(nc_res_kind_t kind, nc_loader_each_fn *fn, void *ctx)
 {
     nc_loader_resource_t  r;
+    size_t                at = 0;
 
-    for (size_t i = 0; i < nc_loader.current.n; i++) {
-        if (nc_loader.current.items[i]->kind == kind) {
-            describe(nc_loader.current.items[i], false, &r);
-
-            if (!fn(ctx, &r)) {
-                return;
-            }
-        }
-    }
-
-    for (size_t i = 0; nc_loader.load && nc_loader.load->warming
-                       && i < nc_loader.load->fresh.n; i++)
-    {
-        if (nc_loader.load->fresh.items[i]->kind == kind) {
-            describe(nc_loader.load->fresh.items[i], true, &r);
-
-            if (!fn(ctx, &r)) {
-                return;
-            }
-        }
+    while (next(kind, &at, &r) && fn(ctx, &r)) {
+        continue;
     }
 }
 
@@ -113,6 +133,13 @@ void
 nc_loader_each_listener(nc_loader_each_fn *fn, void *ctx)
 {
     each(NC_RES_LISTENER, fn, ctx);
+}
+
+
+const nc_admin_conf_t *
+nc_loader_admin(void)
+{
+    return nc_loader.admin;
 }
 
 

@@ -14,7 +14,7 @@ typedef struct nc_access_log_ops_s {
 } nc_access_log_ops_t;
 
 /* A log that writes lines of a format to a file. */
-typedef struct {
+typedef struct nc_access_log_lines_s {
     uint32_t            file;                   /* key of nc_log_shared */
     const nc_format_t  *format;
 } nc_access_log_lines_t;

@@ -20,6 +20,7 @@ typedef struct {
     bool      transparent;
     bool      freebind;
     bool      ipv4_compat;                      /* [::] takes IPv4 too; otherwise IPV6_V6ONLY */
+    bool      for_helper;                       /* goes to the helper alone (admin interface) */
 } nc_listen_options_t;
 
 #define NC_LISTEN_BACKLOG   4096u               /* the kernel caps it at net.core.somaxconn */

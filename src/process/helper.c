@@ -103,6 +103,14 @@ handle(nc_msg_type_t type, const nc_msg_body_t *body, int fd)
         self->hooks->helper_reload();
         break;
 
+    case NC_MSG_SOCKET:
+        self->hooks->helper_listener_fd(body->key.key, fd);
+        break;
+
+    case NC_MSG_SOCKET_GONE:
+        self->hooks->helper_listener_fd(body->key.key, -1);
+        break;
+
     case NC_MSG_LOG_FILE:
         self->hooks->helper_log_fd(body->key.key, fd);
         break;
@@ -266,6 +274,7 @@ broker_listen(const char *name, const nc_addr_t *addr, const nc_listen_options_t
         .transparent = options->transparent,
         .freebind = options->freebind,
         .ipv4_compat = options->ipv4_compat,
+        .for_helper = options->for_helper,
     };
 
     memcpy(ask.addr, &addr->sa, NC_MIN((size_t) addr->len, sizeof(addr->un)));

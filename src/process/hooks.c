@@ -4,8 +4,10 @@
 #include "config/loader.h"
 #include "log/log.h"
 #include "os/broker.h"
+#include "process/admin.h"
 #include "process/data.h"
 #include "process/helper.h"
+#include "process/vitals.h"
 #include "stats/arena.h"
 
 #include <errno.h>
@@ -78,6 +80,8 @@ helper_init(const nc_options_t *o, int clog_fd, nc_errors_t *errors)
     }
 
     nc_loader_init(o, log);
+    nc_vitals_init(o);
+    nc_admin_init(o);
 
     return NC_OK;
 }
@@ -168,6 +172,7 @@ const nc_hooks_t  nc_hooks = {
     .helper_boot = helper_boot,
     .helper_reload = helper_reload,
     .helper_log_fd = nc_data_log_fd,
+    .helper_listener_fd = nc_admin_listener_fd,
     .worker_init = worker_init,
     .worker_root = nc_image_root,
     .worker_root_changed = worker_root_changed,

@@ -31,6 +31,9 @@ typedef struct {
     /* A log file the helper may write too (admin access log). The fd is the callee's. */
     void    (*helper_log_fd)(uint32_t key, int fd);
 
+    /* The socket of the admin interface, which is the callee's now; -1: close it. */
+    void    (*helper_listener_fd)(uint32_t key, int fd);
+
     /* Worker, after the fork, on its loop. */
     nc_rc_t (*worker_init)(const nc_options_t *options, unsigned index, nc_errors_t *errors);
     const void *(*worker_root)(uint64_t *seq);  /* newest root, NULL: none yet */

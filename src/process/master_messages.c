@@ -7,6 +7,14 @@
 #include <unistd.h>
 
 
+/* Logs are for everybody; a listening socket is for the workers, or for the helper. */
+static bool
+is_for(const nc_shared_t *e, const nc_kid_t *kid)
+{
+    return e->is_log || e->options.for_helper == (kid->role == NC_ROLE_HELPER);
+}
+
+
 static void
 send_entry(nc_master_t *m, nc_kid_t *kid, const nc_shared_t *e)
 {
@@ -15,9 +23,7 @@ send_entry(nc_master_t *m, nc_kid_t *kid, const nc_shared_t *e)
 
     (void) m;
 
-    if (kid->pid == 0 || kid->state == NC_CHILD_FORKED
-        || (kid->role == NC_ROLE_HELPER && !e->is_log))
-    {
+    if (kid->pid == 0 || kid->state == NC_CHILD_FORKED || !is_for(e, kid)) {
         return;                                 /* gets all of them with its START, or none */
     }
 
@@ -30,7 +36,11 @@ void
 nc_master_send_shared(nc_master_t *m, nc_kid_t *kid)
 {
     nc_list_each(&m->registry.entries, it) {
-        send_entry(m, kid, nc_container_of(it, nc_shared_t, link));
+        const nc_shared_t  *e = nc_container_of(it, nc_shared_t, link);
+
+        if (!e->options.for_helper) {           /* that one comes when the helper asks for it */
+            send_entry(m, kid, e);
+        }
     }
 }
 
@@ -50,8 +60,8 @@ drop_entry(nc_master_t *m, nc_shared_t *e)
     nc_msg_key_t   body = { .key = e->key };
     nc_msg_type_t  type = e->is_log ? NC_MSG_LOG_GONE : NC_MSG_SOCKET_GONE;
 
-    for (unsigned i = e->is_log ? 0 : 1; i < m->n_kids; i++) {
-        if (m->kids[i].pid && m->kids[i].state != NC_CHILD_FORKED) {
+    for (unsigned i = 0; i < m->n_kids; i++) {
+        if (m->kids[i].pid && m->kids[i].state != NC_CHILD_FORKED && is_for(e, &m->kids[i])) {
             nc_channel_send(&m->kids[i].channel, type, &body, NC_STR_NULL, -1);
         }
     }
@@ -124,6 +134,7 @@ on_listen(nc_master_t *m, nc_kid_t *kid, const nc_msg_t *msg)
         .transparent = l->transparent,
         .freebind = l->freebind,
         .ipv4_compat = l->ipv4_compat,
+        .for_helper = l->for_helper,
     };
     char          error[NC_BROKER_TEXT] = "an address of an unknown kind";
     char         *name = nc_str_dup_c(msg->text);
@@ -137,6 +148,8 @@ on_listen(nc_master_t *m, nc_kid_t *kid, const nc_msg_t *msg)
 
     if (e && is_new) {
         send_to_all(m, e);
+    } else if (e && e->options.for_helper) {
+        send_entry(m, kid, e);                  /* a helper that took over */
     }
 
     answer(kid, l->seq, e, error);
@@ -200,7 +213,7 @@ on_drain_listen(nc_master_t *m)
     nc_list_each_safe(&m->registry.entries, it) {
         nc_shared_t  *e = nc_container_of(it, nc_shared_t, link);
 
-        if (!e->is_log) {
+        if (!e->is_log && !e->options.for_helper) {
             nc_registry_drop(e, true);
         }
     }

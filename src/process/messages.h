@@ -14,8 +14,8 @@
  *   CLOSE_LOG      helper -> master   gives it back
  *   ANSWER         master -> helper   to LISTEN and OPEN_LOG                  (+ text: the error)
  *   SWEEP          helper -> master   what a helper before me asked for and I did not may go
- *   SOCKET         master -> worker   your socket of this key                 (+ fd)
- *   SOCKET_GONE    master -> worker   take what is in its queue and close it
+ *   SOCKET         master -> child    your socket of this key (helper: admin) (+ fd)
+ *   SOCKET_GONE    master -> child    take what is in its queue and close it
  *   LOG_FILE       master -> child    the file of this key, also anew         (+ fd)
  *   LOG_GONE       master -> child    close it
  *   ERROR_LOG      master -> child    the error log, anew                     (+ fd)
@@ -117,6 +117,8 @@ typedef struct {
     uint8_t   transparent;
     uint8_t   freebind;
     uint8_t   ipv4_compat;
+    uint8_t   for_helper;
+    uint8_t   unused[3];
 } nc_msg_listen_t;
 
 typedef struct {

@@ -112,6 +112,7 @@ find_listener(nc_registry_t *r, const char *name, const nc_addr_t *addr,
         if (!e->is_log && nc_addr_eq(&e->asked, addr)
             && e->options.reuse_port == o->reuse_port && e->options.transparent == o->transparent
             && e->options.ipv4_compat == o->ipv4_compat
+            && e->options.for_helper == o->for_helper
             && (addr->sa.sa_family == AF_UNIX || nc_addr_port(addr) || !strcmp(e->name, name)))
         {
             return e;
@@ -185,7 +186,8 @@ nc_registry_listen(nc_registry_t *r, const char *name, const nc_addr_t *addr,
     const nc_listen_options_t *options, bool *is_new, char error[NC_BROKER_TEXT])
 {
     nc_shared_t  *e = find_listener(r, name, addr, options);
-    bool          each = options->reuse_port && addr->sa.sa_family != AF_UNIX;
+    bool          each = options->reuse_port && addr->sa.sa_family != AF_UNIX
+                         && !options->for_helper;
 
     *is_new = e == NULL;
 

@@ -1,0 +1,232 @@
+/* vitals.c: state, server.* stats, and periodic work. */
+#include "process/vitals.h"
+#include "config/image.h"
+#include "config/loader.h"
+#include "event/loop.h"
+#include "os/family.h"
+#include "stats/exposition.h"
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
+#include "api/message.h"
+
+#include "nc_auto_config.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#define TICK_MS         1000u                   /* breakers, and looking whether we are live */
+#define FLUSH_MS        5000u                   /* default of stats_flush_interval */
+
+static nc_stats_owner_t             *owner;
+static nc_server_stats_t             stats;
+static nc_listener_manager_stats_t   lm_stats;  /* the loader's: same names, same ids */
+static nc_timer_t                    tick_timer;
+static nc_timer_t                    flush_timer;
+static uint64_t                      flush_ms;
+static unsigned                      concurrency;
+static bool                          failed;    /* /healthcheck/fail */
+static bool                          drains;    /* /drain_listeners?graceful */
+static bool                          taken_over;    /* a helper before us had published */
+static bool                          workers_up;
+
+
+const char *
+nc_server_state_str(nc_server_state_t state)
+{
+    static const char *const  names[] = {
+#define X(id, text)  [NC_SERVER_##id] = text,
+        NC_SERVER_STATES(X)
+#undef X
+    };
+
+    return state < NC_SERVER_STATE_MAX ? names[state] : "?";
+}
+
+
+nc_server_state_t
+nc_vitals_state(void)
+{
+    nc_loader_resource_t  b;
+
+    if (failed || nc_family->stopping) {
+        return NC_SERVER_DRAINING;
+    }
+
+    workers_up = workers_up || nc_family->workers_ready >= nc_family->n_workers;
+
+    if (taken_over || (workers_up && nc_loader_is_live())) {
+        return NC_SERVER_LIVE;
+    }
+
+    return nc_loader_admin() || nc_loader_bootstrap(&b) ? NC_SERVER_INITIALIZING
+                                                        : NC_SERVER_PRE_INITIALIZING;
+}
+
+
+uint64_t
+nc_vitals_uptime_s(void)
+{
+    return (nc_now_us - NC_MIN(nc_family->started_us, nc_now_us)) / 1000000;
+}
+
+
+/* Field 2 of /proc/self/statm: resident pages, shared ones included. */
+static uint64_t
+resident(void)
+{
+    unsigned long  size, pages = 0;
+    FILE          *f = fopen("/proc/self/statm", "re");
+
+    if (f) {
+        if (fscanf(f, "%lu %lu", &size, &pages) != 2) {
+            pages = 0;
+        }
+
+        fclose(f);
+    }
+
+    return (uint64_t) pages * (uint64_t) sysconf(_SC_PAGESIZE);
+}
+
+
+void
+nc_vitals_memory(nc_memory_t *m)
+{
+    struct mallinfo2  info = mallinfo2();
+
+    m->allocated = info.uordblks + info.hblkhd;
+    m->heap_size = info.arena + info.hblkhd;
+    m->free_in_heap = info.fordblks;
+    m->physical = resident();
+}
+
+
+static bool
+add_active(void *ctx, const nc_loader_resource_t *r)
+{
+    int64_t  *sum = ctx;
+
+    if (r->listener && !r->warming) {
+        *sum += nc_gauge_value(r->listener->stats.downstream_cx_active);
+    }
+
+    return true;
+}
+
+
+void
+nc_vitals_update(void)
+{
+    nc_server_state_t  state = nc_vitals_state();
+    nc_memory_t        m;
+    int64_t            active = 0;
+
+    nc_vitals_memory(&m);
+    nc_loader_each_listener(add_active, &active);
+    nc_gauge_set(stats.state, state);
+    nc_gauge_set(stats.live, state == NC_SERVER_LIVE);
+    nc_gauge_set(stats.uptime, nc_vitals_uptime_s());
+    nc_gauge_set(stats.concurrency, concurrency);
+    nc_gauge_set(stats.total_connections, (uint64_t) NC_MAX(active, 0));
+    nc_gauge_set(stats.memory_allocated, m.allocated);
+    nc_gauge_set(stats.memory_heap_size, m.heap_size);
+    nc_gauge_set(stats.memory_physical_size, m.physical);
+    nc_gauge_set(lm_stats.workers_started, workers_up || taken_over);
+}
+
+
+void
+nc_vitals_fail(bool fail)
+{
+    failed = fail;
+    nc_loader_set_draining(failed || drains);
+}
+
+
+void
+nc_vitals_drain(void)
+{
+    drains = true;
+    nc_loader_set_draining(true);
+}
+
+
+static void
+on_tick(nc_timer_t *t)
+{
+    (void) nc_breakers_repair();
+    (void) nc_vitals_state();
+    nc_timer_start(t, TICK_MS);
+}
+
+
+/* stats_flush_interval of the bootstrap; a reload does not change it. */
+static uint64_t
+flush_interval(void)
+{
+    nc_loader_resource_t                      r;
+    Envoy__Config__Bootstrap__V3__Bootstrap  *b;
+    nc_pool_t                                 pool;
+    uint64_t                                  ms;
+
+    if (!nc_loader_bootstrap(&r)) {
+        return 0;
+    }
+
+    nc_pool_init(&pool, &nc_pool_heap);
+    b = (void *) nc_loader_unpack(&pool, &envoy__config__bootstrap__v3__bootstrap__descriptor, &r);
+    ms = nc_duration_ms(b->stats_flush_interval, FLUSH_MS);
+    nc_pool_fini(&pool);
+
+    return NC_MAX(ms, 1u);
+}
+
+
+static void
+on_flush(nc_timer_t *t)
+{
+    if (flush_ms == 0) {
+        flush_ms = flush_interval();
+    }
+
+    nc_vitals_update();
+    nc_stats_flush();
+    nc_timer_start(t, flush_ms ? flush_ms : FLUSH_MS);
+}
+
+
+/* "1.2.3" as 0x010203: the gauge is a number that grows with the version. */
+static uint64_t
+version_number(void)
+{
+    unsigned  a = 0, b = 0, c = 0;
+
+    (void) sscanf(NC_VERSION, "%u.%u.%u", &a, &b, &c);
+
+    return a << 16 | b << 8 | c;
+}
+
+
+void
+nc_vitals_init(const nc_options_t *options)
+{
+    uint64_t          seq;
+    const nc_root_t  *root = nc_image_root(&seq);
+
+    taken_over = root != NULL;
+    concurrency = options->concurrency;
+    owner = nc_stats_owner_create();
+    nc_server_stats_init(&stats, owner, NC_STR("server"));
+    nc_listener_manager_stats_init(&lm_stats, owner, NC_STR("listener_manager"));
+    nc_gauge_set(stats.version, version_number());
+    nc_gauge_set(stats.hot_restart_epoch, options->restart_epoch);
+
+    if (root && root->draining) {               /* the helper before us was told so */
+        nc_vitals_drain();
+    }
+
+    nc_timer_init(&tick_timer, on_tick);
+    nc_timer_init(&flush_timer, on_flush);
+    nc_timer_start(&tick_timer, TICK_MS);
+    nc_timer_start(&flush_timer, 1);
+}

@@ -430,12 +430,8 @@ take_effect(nc_load_t *load)
     load->warming = false;
     nc_timer_stop(&load->timer);
 
-    if (nc_publish_prepare(load) != NC_OK) {
-        finish(load, false);
-        return;
-    }
-
-    if (write_log(load) != NC_OK && nc_loader.live) {
+    if (nc_publish_prepare(load) != NC_OK || (write_log(load) != NC_OK && nc_loader.live)) {
+        nc_publish_forget();
         finish(load, false);
         return;
     }

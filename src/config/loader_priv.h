@@ -176,6 +176,9 @@ nc_rc_t nc_load_compile(nc_load_t *load);
 nc_rc_t nc_publish_prepare(nc_load_t *load);
 void nc_publish_adopt(void);
 
+/* Drops the prepared table; the hosts go with their clusters. */
+void nc_publish_forget(void);
+
 /* Publishes the current state at once; 0: the image is full, it is tried again in a while. */
 uint64_t nc_publish_now(void);
 

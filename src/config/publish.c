@@ -145,6 +145,16 @@ nc_publish_adopt(void)
 }
 
 
+void
+nc_publish_forget(void)
+{
+    if (nc_loader.next_table_obj) {
+        nc_image_object_abort(nc_loader.next_table_obj);
+        nc_loader.next_table_obj = NULL;
+    }
+}
+
+
 static void
 set_node(nc_root_t *root, nc_pool_t *pool)
 {
@@ -324,9 +334,6 @@ nc_publish_fini(void)
     nc_timer_fini(&nc_loader.publish_timer);
     nc_timer_fini(&nc_loader.reclaim_timer);
 
-    if (nc_loader.next_table_obj) {
-        nc_image_object_abort(nc_loader.next_table_obj);
-    }
-
+    nc_publish_forget();
     nc_vec_fini(&nc_loader.replaced);
 }

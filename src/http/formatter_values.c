@@ -80,6 +80,20 @@ set_header_value(const nc_format_op_t *op, const nc_headers_t *h, nc_format_valu
 }
 
 
+/* The status that is sent, or, while the response's headers are still being made, stands there. */
+static void
+set_status(nc_format_value_t *v, const nc_http_view_t *view)
+{
+    uint64_t  status = view->info->status;
+
+    if (status == 0 && view->response != NULL) {
+        (void) nc_str_to_u64(nc_headers_value(view->response, NC_H_STATUS), 999, &status);
+    }
+
+    set_int(v, status);
+}
+
+
 /* Whole milliseconds from `from` to `to`, both in microseconds; absent when one has not happened. */
 static void
 set_duration(nc_format_value_t *v, uint64_t from, uint64_t to)
@@ -570,7 +584,7 @@ nc_format_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *s
         return;
 
     case NC_OP_RESPONSE_CODE:
-        set_int(v, info->status);
+        set_status(v, view);
         return;
 
     case NC_OP_RESPONSE_FLAGS:

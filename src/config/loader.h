@@ -1,11 +1,11 @@
 /*
  * loader.h: from files to what workers read, in the helper. A load is one transaction:
  *
- *     read ─► validate ─► split, diff ─► compile what changed ─► sockets, files ─► log ─► warm
+ *     read ─► validate ─► split, diff ─► compile what changed ─► sockets, files ─► warm ─► log
  *          ─► publish ─► all workers have seen it ─► done
  *
- * Until it is logged every error leaves all as it was. One load at a time; those asked for meanwhile
- * are done afterwards, as one. Sockets and log files are the master's, asked for by os/broker.h.
+ * Until it is logged every error leaves all as it was. One load at a time; those asked for
+ * meanwhile are done afterwards, as one. Sockets and log files are the master's, asked for by os/broker.h.
  *
  * Invariants:
  *  1. An object is compiled anew only when the bytes of its message changed.
@@ -68,8 +68,8 @@ void nc_loader_fini(void);
 void nc_loader_reload(nc_loader_done_fn *done, void *ctx);
 
 /*
- * Instead of the first nc_loader_reload when the helper before this one died: makes the newest state
- * of the log so, without reading a file. An empty log is a reload. When the log cannot be used any
+ * Instead of the first nc_loader_reload when the helper before this one died: makes the newest
+ * state of the log so, without reading a file. An empty log is a reload. When the log cannot be used any
  * more the result is an error, and nc_loader_reload may follow. The caller sweeps the broker.
  */
 void nc_loader_recover(nc_loader_done_fn *done, void *ctx);

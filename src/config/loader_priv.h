@@ -157,8 +157,8 @@ void nc_res_free(nc_res_t *r);
 
 
 /*
- * admin.c: Bootstrap.admin in cc->pool, socket and all unless cc->check_only. NULL: there is none, or
- * errors were added.
+ * admin.c: Bootstrap.admin in cc->pool, socket and all unless cc->check_only. NULL: there is none,
+ * or errors were added.
  */
 nc_admin_conf_t *nc_admin_conf_compile(nc_compile_t *cc, const nc_bootstrap_msg_t *b);
 

@@ -3,10 +3,10 @@
  * cluster and its hosts are two objects, so that a change of hosts copies nothing else.
  *
  * Invariants:
- *  1. Everything here is read-only for workers; what a worker keeps of a cluster (pools, round-robin
- *     position) is its own, found by local_id.
- *  2. local_id is unique among live clusters and stays with the name over updates that do not change
- *     how connections are made.
+ *  1. Everything here is read-only for workers; what a worker keeps of a cluster (pools, place in
+ *     the rotation) is its own, found by local_id.
+ *  2. local_id is unique among live clusters and stays with the name over updates that do not
+ *     change how connections are made.
  *  3. entry->hosts is stored by the helper at any time; a worker loads it once per use.
  */
 #ifndef NC_UPSTREAM_CLUSTER_H
@@ -49,7 +49,7 @@ typedef struct {
 typedef struct nc_host_s {
     nc_addr_t     addr;
     nc_str_t      addr_text;                    /* "10.0.0.1:80" */
-    nc_str_t      hostname;                     /* Endpoint.hostname or the DNS name; may be empty */
+    nc_str_t      hostname;                     /* Endpoint.hostname or DNS name; may be empty */
     nc_host_id_t  id;                           /* row of the host table */
     uint32_t      weight;                       /* 1 when not given */
     uint64_t      weight_end;                   /* sum of the weights up to and with this one */
@@ -93,7 +93,7 @@ typedef struct nc_cluster_s {
     bool                allow_chunked_length;   /* a response with both: its length is ignored */
     bool                full_url;               /* send_fully_qualified_url */
     bool                tcp_keepalive;
-    uint32_t            keepalive_probes, keepalive_time_s, keepalive_interval_s;   /* 0: kernel's */
+    uint32_t            keepalive_probes, keepalive_time_s, keepalive_interval_s; /* 0: kernel's */
     nc_addr_t           source;                 /* upstream_bind_config; len 0: none */
     const nc_module_t  *transport;              /* transport_socket; NULL: raw */
     const void         *transport_conf;
@@ -106,8 +106,8 @@ typedef struct nc_cluster_s {
 } nc_cluster_t;
 
 /*
- * What the root knows of a cluster: its settings and its newest hosts. Lies in the cluster's object;
- * the hosts that it names last are not freed before the object is, so whoever pins the cluster may
+ * What the root knows of a cluster: its settings and its newest hosts. Lies in the cluster's
+ * object; the hosts that it names last are not freed before the object is, so whoever pins the cluster may
  * keep the entry too.
  */
 typedef struct nc_cluster_entry_s {

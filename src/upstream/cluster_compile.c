@@ -14,6 +14,9 @@ typedef Envoy__Config__Core__V3__HttpProtocolOptions                 common_msg_
 typedef Envoy__Config__Core__V3__Http1ProtocolOptions                http1_msg_t;
 typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions  options_msg_t;
 
+/* Of the oneof upstream_protocol_options; its constant is longer than a line. */
+#define EXPLICIT                3
+
 #define CONNECT_TIMEOUT_MS      5000u
 #define IDLE_TIMEOUT_MS         3600000u
 #define BUFFER_LIMIT            (1u << 20)
@@ -215,9 +218,7 @@ compile_http(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
     if (options) {
         compile_common(c, options->common_http_protocol_options);
 
-        if (options->upstream_protocol_options_case == ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG
-            && options->explicit_http_config)
-        {
+        if (options->upstream_protocol_options_case == EXPLICIT && options->explicit_http_config) {
             compile_http1(c, options->explicit_http_config->http_protocol_options);
         }
 

@@ -3,8 +3,8 @@
  * of their own, level-triggered as c-ares expects, which is itself one event of the loop.
  *
  * A query asks for one family after the other as its nc_dns_family_t says, and lives in one of two
- * lists:  waiting ─► asking ─► (posted) answer.  c-ares cannot take back a single lookup, so one that
- * is cancelled while asked only forgets whom to tell.
+ * lists:  waiting ─► asking ─► (posted) answer.  c-ares cannot take back a single lookup, so one
+ * that is cancelled while asked only forgets whom to tell.
  */
 #include "upstream/dns.h"
 

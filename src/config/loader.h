@@ -5,7 +5,8 @@
  *          ─► publish ─► all workers have seen it ─► done
  *
  * Until it is logged every error leaves all as it was. One load at a time; those asked for
- * meanwhile are done afterwards, as one. Sockets and log files are the master's, asked for by os/broker.h.
+ * meanwhile are done afterwards, as one. Sockets and log files are the master's, asked for by
+ * os/broker.h.
  *
  * Invariants:
  *  1. An object is compiled anew only when the bytes of its message changed.
@@ -69,8 +70,9 @@ void nc_loader_reload(nc_loader_done_fn *done, void *ctx);
 
 /*
  * Instead of the first nc_loader_reload when the helper before this one died: makes the newest
- * state of the log so, without reading a file. An empty log is a reload. When the log cannot be used any
- * more the result is an error, and nc_loader_reload may follow. The caller sweeps the broker.
+ * state of the log so, without reading a file. An empty log is a reload. When the log cannot be
+ * used any more the result is an error, and nc_loader_reload may follow. The caller sweeps the
+ * broker.
  */
 void nc_loader_recover(nc_loader_done_fn *done, void *ctx);
 

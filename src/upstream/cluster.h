@@ -107,8 +107,8 @@ typedef struct nc_cluster_s {
 
 /*
  * What the root knows of a cluster: its settings and its newest hosts. Lies in the cluster's
- * object; the hosts that it names last are not freed before the object is, so whoever pins the cluster may
- * keep the entry too.
+ * object; the hosts that it names last are not freed before the object is, so whoever pins the
+ * cluster may keep the entry too.
  */
 typedef struct nc_cluster_entry_s {
     const nc_cluster_t   *cluster;

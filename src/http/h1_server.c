@@ -378,6 +378,17 @@ static const nc_stream_codec_t  codec = {
 };
 
 
+/* The connection is not ours any more. */
+static void
+uncount(session_t *ss)
+{
+    nc_gauge_dec(ss->hcm->stats.downstream_cx_active);
+    nc_gauge_dec(ss->hcm->stats.downstream_cx_http1_active);
+    nc_counter_add(ss->hcm->stats.downstream_cx_total, (uint64_t) -1);
+    nc_counter_add(ss->hcm->stats.downstream_cx_http1_total, (uint64_t) -1);
+}
+
+
 /* ---- requests ---- */
 
 /* The newest configuration for the request that begins. */
@@ -637,6 +648,41 @@ wait_turn(session_t *ss)
 }
 
 
+/*
+ * A client that begins with the preface of HTTP/2 (codec_type AUTO; RFC 9113 section 3.3) is handed
+ * over. True: it was, or more bytes are needed to know.
+ */
+static bool
+is_http2(session_t *ss)
+{
+    nc_conn_t   *c = ss->conn;
+    size_t       n = NC_MIN(c->in.len, sizeof(NC_H2_PREFACE) - 1);
+    const char  *first;
+
+    if (ss->hcm->codec != NC_CODEC_AUTO) {
+        return false;
+    }
+
+    first = nc_buf_pullup(&c->in, n);
+
+    if (first[0] != 'P' || memcmp(first, NC_H2_PREFACE, n) != 0) {
+        return false;
+    }
+
+    if (n < sizeof(NC_H2_PREFACE) - 1) {
+        return true;
+    }
+
+    uncount(ss);
+    nc_h2_server_begin(c, ss->hcm, ss->acceptor, ss->listener);
+    ss->magic = 0;
+    nc_defer_free(ss);
+    nc_conn_kick(c);
+
+    return true;
+}
+
+
 /* Takes from the input what the phase can take. */
 static void
 serve(session_t *ss)
@@ -646,7 +692,7 @@ serve(session_t *ss)
     while (c->state == NC_CONN_OPEN) {
         switch ((phase_t) ss->phase) {
         case IDLE:
-            if (c->in.len == 0) {
+            if (c->in.len == 0 || (ss->n_requests == 0 && is_http2(ss))) {
                 return;
             }
             begin_request(ss);
@@ -688,6 +734,10 @@ on_read(nc_conn_t *c)
 
     NC_OBJ_CHECK(ss, SESSION_MAGIC);
     serve(ss);
+
+    if (c->owner != ss) {
+        return;                                 /* HTTP/2 has it now */
+    }
 
     /* A client that closes its side gives up; in a tunnel it was passed on as the end of data. */
     if (c->eof && c->state == NC_CONN_OPEN && ss->phase != TUNNEL) {
@@ -774,6 +824,21 @@ static const nc_conn_ops_t  conn_ops = {
     .on_close = on_close,
     .on_drain = on_drain
 };
+
+
+void
+nc_http_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
+    const nc_listener_conf_t *listener)
+{
+    const nc_hcm_conf_t  *hcm = conf;
+
+    if (hcm->codec == NC_CODEC_HTTP2) {
+        nc_h2_server_begin(c, conf, a, listener);
+
+    } else {
+        nc_h1_server_begin(c, conf, a, listener);
+    }
+}
 
 
 void

@@ -2,6 +2,7 @@
 #include "http/hcm.h"
 
 #include "api/message.h"
+#include "upstream/h2_options.h"
 
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
 
@@ -199,6 +200,28 @@ compile_limits(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 }
 
 
+/* Defaults as Envoy documents them for Http2ProtocolOptions. */
+static void
+compile_h2(nc_hcm_conf_t *c, const message_t *m)
+{
+    static const Envoy__Config__Core__V3__Http2ProtocolOptions  none
+        = ENVOY__CONFIG__CORE__V3__HTTP2_PROTOCOL_OPTIONS__INIT;
+    const Envoy__Config__Core__V3__Http2ProtocolOptions  *o = m->http2_protocol_options;
+
+    o = o ? o : &none;
+    c->codec = m->codec_type == ENUM(CODEC_TYPE__HTTP1) ? NC_CODEC_HTTP1
+               : m->codec_type == ENUM(CODEC_TYPE__HTTP2) ? NC_CODEC_HTTP2 : NC_CODEC_AUTO;
+    nc_h2_options_compile(&c->h2, o);
+    c->h2.max_header_bytes = c->h1.max_bytes;
+    c->h2.max_headers = c->h1.max_headers;
+
+    if (o->connection_keepalive) {
+        c->h2_ping_interval_ms = nc_duration_ms(o->connection_keepalive->interval, 0);
+        c->h2_ping_timeout_ms = nc_duration_ms(o->connection_keepalive->timeout, 0);
+    }
+}
+
+
 static nc_escaped_slashes_t
 escaped_slashes(const message_t *m)
 {
@@ -264,6 +287,7 @@ compile_stats(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
     }
 
     nc_http1_codec_stats_init(&c->h1_stats, cc->stats, NC_STR("http1"));
+    nc_http2_codec_stats_init(&c->h2_stats, cc->stats, NC_STR("http2"));
     nc_sb_fini(&prefix);
 }
 
@@ -276,6 +300,7 @@ nc_hcm_compile(nc_compile_t *cc, const message_t *m)
 
     compile_stats(cc, c, m);
     compile_limits(cc, c, m);
+    compile_h2(c, m);
     compile_identity(cc, c, m);
     compile_upgrades(cc, c, m);
     compile_filters(cc, c, m);

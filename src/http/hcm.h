@@ -6,6 +6,7 @@
 #define NC_HTTP_HCM_H
 
 #include "codec/h1.h"
+#include "codec/h2.h"
 #include "http/filter.h"
 #include "http/path.h"
 #include "http/route.h"
@@ -19,6 +20,12 @@ typedef struct {
     uint32_t            ctx_offset;             /* of its memory in the stream's filter memory */
     bool                disabled;               /* off, unless the route switches it on */
 } nc_http_filter_ref_t;
+
+typedef enum {
+    NC_CODEC_AUTO,                              /* by ALPN, or by the first bytes */
+    NC_CODEC_HTTP1,
+    NC_CODEC_HTTP2
+} nc_codec_type_t;
 
 typedef enum {
     NC_SERVER_OVERWRITE,
@@ -37,7 +44,11 @@ typedef struct nc_hcm_conf_s {
     uint32_t                    n_access_logs;
     nc_upgrade_t               *upgrades;
     uint32_t                    n_upgrades;
+    nc_codec_type_t             codec;
     nc_h1_options_t             h1;
+    nc_h2_options_t             h2;
+    uint64_t                    h2_ping_interval_ms;        /* 0: no keep-alive pings */
+    uint64_t                    h2_ping_timeout_ms;
     nc_path_options_t           path;
     bool                        proper_case;
 
@@ -70,6 +81,7 @@ typedef struct nc_hcm_conf_s {
     nc_router_stats_t           router_stats;
     nc_listener_http_stats_t    listener_stats;
     nc_http1_codec_stats_t      h1_stats;
+    nc_http2_codec_stats_t      h2_stats;
 } nc_hcm_conf_t;
 
 struct Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager;
@@ -79,8 +91,17 @@ const nc_hcm_conf_t *nc_hcm_compile(nc_compile_t *cc,
     const struct Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
         *message);
 
-/* A new downstream connection (nc_network_filter_ops_t.on_new). */
+/*
+ * A new downstream connection (nc_network_filter_ops_t.on_new): HTTP/1 or HTTP/2, as codec_type, ALPN
+ * or the first bytes say.
+ */
+void nc_http_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
+    const nc_listener_conf_t *listener);
+
 void nc_h1_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
+    const nc_listener_conf_t *listener);
+
+void nc_h2_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
     const nc_listener_conf_t *listener);
 
 /* Node identity for add_user_agent and x-envoy-downstream headers (set at every root change). */

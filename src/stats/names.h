@@ -48,6 +48,7 @@
     COUNTER(downstream_cx_destroy_remote_active_rq)  \
     COUNTER(downstream_cx_drain_close)  \
     COUNTER(downstream_cx_http1_total)  \
+    COUNTER(downstream_cx_http2_total)  \
     COUNTER(downstream_cx_idle_timeout)  \
     COUNTER(downstream_cx_max_duration_reached)  \
     COUNTER(downstream_cx_max_requests_reached)  \
@@ -67,6 +68,7 @@
     COUNTER(downstream_rq_failed_path_normalization)  \
     COUNTER(downstream_rq_header_timeout)  \
     COUNTER(downstream_rq_http1_total)  \
+    COUNTER(downstream_rq_http2_total)  \
     COUNTER(downstream_rq_idle_timeout)  \
     COUNTER(downstream_rq_max_duration_reached)  \
     COUNTER(downstream_rq_non_relative_path)  \
@@ -75,12 +77,14 @@
     COUNTER(downstream_rq_rx_reset)  \
     COUNTER(downstream_rq_timeout)  \
     COUNTER(downstream_rq_too_large)  \
+    COUNTER(downstream_rq_too_many_premature_resets)  \
     COUNTER(downstream_rq_total)  \
     COUNTER(downstream_rq_tx_reset)  \
     COUNTER(downstream_rq_ws_on_non_ws_route)  \
     COUNTER(rs_too_large)  \
     GAUGE(downstream_cx_active)  \
     GAUGE(downstream_cx_http1_active)  \
+    GAUGE(downstream_cx_http2_active)  \
     GAUGE(downstream_cx_rx_bytes_buffered)  \
     GAUGE(downstream_cx_tx_bytes_buffered)  \
     GAUGE(downstream_cx_upgrades_active)  \
@@ -103,6 +107,23 @@
     COUNTER(requests_rejected_with_underscores_in_headers)  \
     COUNTER(response_flood)
 
+/* http2. (downstream, the root) and cluster.<name>.http2. (upstream) */
+#define NC_HTTP2_CODEC_STATS(COUNTER, GAUGE, HISTOGRAM)  \
+    COUNTER(goaway_sent)  \
+    COUNTER(header_overflow)  \
+    COUNTER(inbound_empty_frames_flood)  \
+    COUNTER(inbound_priority_frames_flood)  \
+    COUNTER(inbound_window_update_frames_flood)  \
+    COUNTER(keepalive_timeout)  \
+    COUNTER(outbound_control_flood)  \
+    COUNTER(outbound_flood)  \
+    COUNTER(rx_messaging_error)  \
+    COUNTER(rx_reset)  \
+    COUNTER(stream_refused_errors)  \
+    COUNTER(trailers)  \
+    COUNTER(tx_reset)  \
+    GAUGE(streams_active)
+
 /* cluster.<name>.; beside it nc_stats_codes for "cluster.<name>.upstream_rq" */
 #define NC_CLUSTER_STATS(COUNTER, GAUGE, HISTOGRAM)  \
     COUNTER(bind_errors)  \
@@ -118,6 +139,7 @@
     COUNTER(upstream_cx_destroy_remote_with_active_rq)  \
     COUNTER(upstream_cx_destroy_with_active_rq)  \
     COUNTER(upstream_cx_http1_total)  \
+    COUNTER(upstream_cx_http2_total)  \
     COUNTER(upstream_cx_idle_timeout)  \
     COUNTER(upstream_cx_max_duration_reached)  \
     COUNTER(upstream_cx_max_requests)  \
@@ -255,6 +277,7 @@ NC_STATS_STRUCT(nc_listener_http_stats, NC_LISTENER_HTTP_STATS)
 NC_STATS_STRUCT(nc_hcm_stats, NC_HCM_STATS)
 NC_STATS_STRUCT(nc_router_stats, NC_ROUTER_STATS)
 NC_STATS_STRUCT(nc_http1_codec_stats, NC_HTTP1_CODEC_STATS)
+NC_STATS_STRUCT(nc_http2_codec_stats, NC_HTTP2_CODEC_STATS)
 NC_STATS_STRUCT(nc_cluster_stats, NC_CLUSTER_STATS)
 NC_STATS_STRUCT(nc_cluster_membership_stats, NC_CLUSTER_MEMBERSHIP_STATS)
 NC_STATS_STRUCT(nc_cluster_lb_stats, NC_CLUSTER_LB_STATS)

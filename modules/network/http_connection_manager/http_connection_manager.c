@@ -12,7 +12,7 @@ compile(nc_compile_t *cc, const ProtobufCMessage *message)
 
 
 static const nc_network_filter_ops_t  ops = {
-    .on_new = nc_h1_server_begin,
+    .on_new = nc_http_begin,
     .terminal = true
 };
 

@@ -94,7 +94,7 @@ set_status(nc_format_value_t *v, const nc_http_view_t *view)
 }
 
 
-/* Whole milliseconds from `from` to `to`, both in microseconds; absent when one has not happened. */
+/* Whole milliseconds between two times in microseconds; absent when one has not happened. */
 static void
 set_duration(nc_format_value_t *v, uint64_t from, uint64_t to)
 {

@@ -4,12 +4,14 @@
 
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
 
+typedef Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog  message_t;
+
 
 static const void *
 compile(nc_compile_t *cc, const struct ProtobufCMessage *message)
 {
+    const message_t    *m = (const void *) message;
     const nc_format_t  *format;
-    const Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog  *m = (const void *) message;
 
     format = m->log_format != NULL
         ? nc_format_compile_message(cc, m->log_format)

@@ -612,7 +612,9 @@ END_TEST
 static void
 random_path(uint64_t *state, char *out, unsigned max)
 {
-    static const char *const  pieces[] = { "/", "/a", "/b", "/ab", "a", "b", "/A", "B", "/a/", "1" };
+    static const char *const  pieces[] = {
+        "/", "/a", "/b", "/ab", "a", "b", "/A", "B", "/a/", "1"
+    };
     unsigned                  n = (unsigned) (nc_test_random(state) % max);
 
     strcpy(out, "/");
@@ -731,8 +733,8 @@ START_TEST(many_expressions_on_one_path_are_merged_in_order)
     nc_sb_c_add(&yaml, "]}]");
     rc = must_compile(nc_sb_c(&yaml));
 
-    ck_assert_str_eq(cluster_of(rc, "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaz"), "c1");
+    ck_assert_str_eq(cluster_of(rc, "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaz"), "c1");
     ck_assert_str_eq(cluster_of(rc, "/aaax"), "c97");
     ck_assert_str_eq(cluster_of(rc, "/b"), "");
     nc_sb_fini(&yaml);

@@ -11,7 +11,7 @@
 #include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/config/core/v3/extension.pb-c.h"
 #include "envoy/config/core/v3/substitution_format_string.pb-c.h"
-#include "http/data_source.h"
+#include "api/data_source.h"
 
 #define SCRATCH_BYTES       4096u               /* printed values; header values are not copied */
 #define MAX_FORMAT_FILE     (1u << 20)

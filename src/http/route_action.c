@@ -6,7 +6,7 @@
 #include "envoy/config/route/v3/route.pb-c.h"
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include <google/protobuf/wrappers.pb-c.h>
-#include "http/data_source.h"
+#include "api/data_source.h"
 
 #define TIMEOUT_DEFAULT_MS      15000u
 #define BACK_OFF_DEFAULT_MS     25u

@@ -1,6 +1,6 @@
 /* data_source.h: core.v3.DataSource, read while configuration is compiled. */
-#ifndef NC_HTTP_DATA_SOURCE_H
-#define NC_HTTP_DATA_SOURCE_H
+#ifndef NC_API_DATA_SOURCE_H
+#define NC_API_DATA_SOURCE_H
 
 #include "base/compile.h"
 

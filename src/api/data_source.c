@@ -1,5 +1,5 @@
 /* data_source.c: see data_source.h. */
-#include "http/data_source.h"
+#include "api/data_source.h"
 
 #include <errno.h>
 #include <fcntl.h>

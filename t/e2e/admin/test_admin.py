@@ -291,12 +291,16 @@ def test_nonsense_does_not_harm_the_admin_interface(n, raw):
     assert n.admin("/ready").status == 200
 
 
-def test_the_admin_interface_can_listen_on_a_unix_socket(nuncio, upstream, tmp_path):
+def test_the_admin_interface_can_listen_on_a_unix_socket(nuncio, upstream, public_dir):
+    path = str(public_dir / "admin.sock")
     b = conf.http_proxy(upstream)
-    b["admin"] = {"address": {"pipe": {"path": str(tmp_path / "admin.sock")}}}
-    n = nuncio(b)
-    with client.Client(0, path=str(tmp_path / "admin.sock")) as c:
-        assert c.get("/ready", host="admin").body == b"LIVE\n"
+    b["admin"] = {"address": {"pipe": {"path": path}}}
+    nuncio(b)
+
+    def live():
+        with client.Client(0, path=path) as c:
+            return c.get("/ready", host="admin").body == b"LIVE\n"
+    wait_until(live, "live")
 
 
 def test_without_admin_there_is_none(nuncio, upstream):

@@ -176,10 +176,10 @@ def test_the_stats_flush_interval_and_node_are_taken(nuncio, upstream):
     assert node["metadata"] == {"a": [1, "b"]} and node["locality"]["region"] == "r"
 
 
-def test_a_listener_may_be_on_a_unix_socket(nuncio, upstream, tmp_path):
+def test_a_listener_may_be_on_a_unix_socket(nuncio, upstream, public_dir):
     b = conf.http_proxy(upstream)
-    b["static_resources"]["listeners"][0]["address"] = {"pipe": {"path": str(tmp_path / "s")}}
+    b["static_resources"]["listeners"][0]["address"] = {"pipe": {"path": str(public_dir / "s")}}
     n = nuncio(b)
-    with client.Client(0, path=str(tmp_path / "s")) as c:
+    with client.Client(0, path=str(public_dir / "s")) as c:
         assert c.get().status == 200
     wait_until(lambda: n.access_log(1), "the line")

@@ -67,16 +67,19 @@ def test_a_malformed_request_is_refused_and_its_connection_closed(proxy, shared_
 
 def test_after_the_table_the_proxy_serves_as_before(proxy, shared_upstream):
     shared_upstream.handler = None
+    logged = log_length(proxy)
     assert proxy.get("/after").status == 200
+    last_log(proxy, logged)
     wait_until(lambda: proxy.stat("http.ingress.downstream_cx_active") == 0, "no connection left")
     assert proxy.stat("http.ingress.downstream_rq_active") == 0
 
 
 def test_refused_requests_are_counted_as_protocol_errors(proxy):
-    before = proxy.stat("http.ingress.downstream_cx_protocol_error")
+    before, logged = proxy.stat("http.ingress.downstream_cx_protocol_error"), log_length(proxy)
     with proxy.connect() as c:
         c.send(b"GET / HTTP/1.1\r\nHost: t\r\nA : b\r\n\r\n")
         assert c.response().status == 400
+    last_log(proxy, logged)
     assert proxy.stat("http.ingress.downstream_cx_protocol_error") == before + 1
 
 

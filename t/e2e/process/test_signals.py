@@ -279,6 +279,7 @@ def test_the_pid_file_holds_the_masters_pid_and_goes_with_it(proxied):
 def test_as_a_daemon_it_leaves_the_terminal_and_serves(tmp_path, upstream):
     n = proxy.Nuncio(tmp_path, conf.http_proxy(upstream))
     n.argv.append("--daemon")
+    os.mkdir(f"{n.dir}/logs")
     n.start(wait=False)
     assert n.p.wait(DEADLINE) == 0, n.log()
     pid = int(wait_until(lambda: os.path.exists(f"{n.dir}/run/nuncio.pid") and

@@ -34,6 +34,14 @@ static const nc_admin_help_t  format_params[] = {
     { NULL, NULL }
 };
 
+static const nc_admin_help_t  dump_params[] = {
+    { "resource", "only this list, such as static_clusters or static_listeners" },
+    { "mask", "only these fields: paths with a comma between them" },
+    { "name_regex", "only resources whose whole name matches" },
+    { "include_eds", "with the endpoints of all clusters" },
+    { NULL, NULL }
+};
+
 static const nc_admin_help_t  logging_params[] = {
     { "level", "trace, debug, info, warning, error, critical, off: of all loggers" },
     { "paths", "logger:level, several with a comma between them" },
@@ -53,6 +61,7 @@ static const nc_admin_entry_t  entries[] = {
     { "/", false, index_page, "this page", NULL },
     { "/certs", false, nc_admin_certs, "print certs on machine", NULL },
     { "/clusters", false, nc_admin_clusters, "upstream cluster status", format_params },
+    { "/config_dump", false, nc_admin_config_dump, "the configuration in use", dump_params },
     { "/drain_listeners", true, nc_admin_drain_listeners, "drain listeners", drain_params },
     { "/healthcheck/fail", true, nc_admin_healthcheck_fail,
       "cause the server to fail health checks", NULL },
@@ -61,11 +70,12 @@ static const nc_admin_entry_t  entries[] = {
     { "/help", false, help, "what is answered here", NULL },
     { "/hot_restart_version", false, nc_admin_hot_restart_version,
       "print the hot restart compatibility version", NULL },
+    { "/init_dump", false, nc_admin_init_dump, "what the start, or a change, waits for", NULL },
     { "/listeners", false, nc_admin_listeners, "listeners and their addresses", format_params },
     { "/logging", true, nc_admin_logging, "query or change log levels", logging_params },
     { "/memory", false, nc_admin_memory, "bytes in use", NULL },
     { "/quitquitquit", true, nc_admin_quit, "exit the server", NULL },
-    { "/ready", false, nc_admin_ready, "200 when the server serves, else 503, and its state", NULL },
+    { "/ready", false, nc_admin_ready, "the state: 200 when the server serves, else 503", NULL },
     { "/reopen_logs", true, nc_admin_reopen_logs, "open log files anew", NULL },
     { "/reset_counters", true, nc_admin_reset_counters, "make all counters zero", NULL },
     { "/server_info", false, nc_admin_server_info, "version, state and options", NULL },

@@ -8,6 +8,7 @@
  *   admin_stats.c    /stats and what is like it          admin_info.c     what runs, and how
  *   admin_clusters.c /clusters                           admin_config.c   /config_dump
  *   admin_control.c  what changes something: POST only
+ *   admin_message.c  messages before they are shown: field masks, secrets
  *
  * Invariants:
  *  1. An answer of any size costs bounded memory and bounded time per loop turn.

@@ -65,7 +65,7 @@ extern const nc_options_t  *nc_admin_options;
 
 /* admin_request.c */
 
-/* Splits a target into path and decoded parameters, in `pool`. NC_ERROR: `why` says what is wrong. */
+/* Splits a target into path and decoded parameters, in q->pool. NC_ERROR: `why` says why. */
 nc_rc_t nc_admin_request_parse(nc_admin_request_t *q, nc_str_t target, nc_sb_t *why);
 
 /* The value of a parameter, "" when it has none; data NULL: not given. */
@@ -82,6 +82,29 @@ bool nc_admin_wants_json(const nc_admin_request_t *q, nc_admin_reply_t *r, bool 
 
 /* Appends `message` as the whole, pretty JSON answer. */
 void nc_admin_json(nc_admin_reply_t *r, const ProtobufCMessage *message);
+
+
+/* admin_message.c */
+
+/* Paths of a field mask, "a.b,c"; pieces of the text they were made of. */
+typedef struct {
+    nc_str_t  *paths;
+    unsigned   n;
+} nc_admin_mask_t;
+
+/* Splits "a.b,c" in `pool`. */
+void nc_admin_mask(nc_admin_mask_t *mask, nc_pool_t *pool, nc_str_t text);
+
+/* The parts of the paths below field `name`. True: the whole field; false with n 0: not named. */
+bool nc_admin_mask_below(const nc_admin_mask_t *mask, nc_pool_t *pool, nc_str_t name,
+    nc_admin_mask_t *below);
+
+/* A message with the fields of the mask only; looks into lists and into Any. */
+ProtobufCMessage *nc_admin_trim(nc_pool_t *pool, const ProtobufCMessage *m,
+    const nc_admin_mask_t *mask);
+
+/* Replaces what is secret by "[redacted]", in place, Any included. True: there was something. */
+bool nc_admin_redact(nc_pool_t *pool, ProtobufCMessage *m);
 
 
 /* Handlers. */

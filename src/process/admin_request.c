@@ -3,7 +3,7 @@
 #include "api/print.h"
 
 
-/* Percent-decoding into the pool; a '+' stays one, as regexes want it. NC_ERROR: malformed, or NUL. */
+/* Percent-decoding; a '+' stays one, as regexes want it. NC_ERROR: malformed, or a NUL. */
 static nc_rc_t
 decode(nc_pool_t *pool, nc_str_t in, nc_str_t *out)
 {

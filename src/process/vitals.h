@@ -1,6 +1,6 @@
 /*
- * vitals.h: the state of the server as the helper sees it: LIVE, DRAINING and the like, the server.*
- * stats, and the periodic work on numbers.
+ * vitals.h: the state of the server as the helper sees it (LIVE, DRAINING and the like), the stats
+ * server.*, and the periodic work on numbers.
  */
 #ifndef NC_PROCESS_VITALS_H
 #define NC_PROCESS_VITALS_H

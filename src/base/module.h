@@ -18,6 +18,9 @@ struct nc_network_filter_ops_s;
 struct nc_listener_filter_ops_s;
 struct nc_access_log_ops_s;
 struct nc_transport_ops_s;
+struct nc_retry_host_ops_s;
+struct nc_retry_priority_ops_s;
+struct nc_redirect_predicate_ops_s;
 
 /* Kinds of modules; the second column is Envoy's extension category. */
 #define NC_KINDS(X)  \
@@ -27,7 +30,14 @@ struct nc_transport_ops_s;
     X(NC_TRANSPORT_SOCKET,  "envoy.transport_sockets")  \
     X(NC_ACCESS_LOG,        "envoy.access_loggers")  \
     X(NC_FORMATTER,         "envoy.formatter")  \
-    X(NC_UPSTREAM_OPTIONS,  "envoy.upstream_options")
+    X(NC_UPSTREAM_OPTIONS,  "envoy.upstream_options")  \
+    X(NC_RETRY_HOST_PREDICATE, "envoy.retry_host_predicates")  \
+    X(NC_RETRY_PRIORITY,    "envoy.retry_priorities")  \
+    X(NC_INTERNAL_REDIRECT_PREDICATE, "envoy.internal_redirect_predicates")  \
+    X(NC_IP_DETECTION,      "envoy.http.original_ip_detection")  \
+    X(NC_EARLY_MUTATION,    "envoy.http.early_header_mutation")  \
+    X(NC_REQUEST_ID,        "envoy.request_id")  \
+    X(NC_HEADER_CASE,       "envoy.http.stateful_header_formatters")
 
 typedef enum {
 #define X(name, category)  name,
@@ -70,6 +80,9 @@ typedef struct nc_module_s {
         const struct nc_listener_filter_ops_s  *listener_filter;
         const struct nc_access_log_ops_s       *access_log;
         const struct nc_transport_ops_s        *transport;
+        const struct nc_retry_host_ops_s       *retry_host;
+        const struct nc_retry_priority_ops_s   *retry_priority;
+        const struct nc_redirect_predicate_ops_s  *redirect_predicate;
         const void                             *ops;
     };
 } nc_module_t;

@@ -15,6 +15,8 @@
 #include "http/matcher.h"
 #include "http/metadata.h"
 #include "http/mutations.h"
+#include "http/policy.h"
+#include "stats/names.h"
 
 struct Envoy__Config__Route__V3__RouteConfiguration;
 
@@ -29,52 +31,6 @@ typedef enum {
     NC_ROUTE_NON_FORWARDING                     /* non_forwarding_action */
 } nc_route_kind_t;
 
-/* Reasons to try again, by Envoy's names (retry_on and x-envoy-retry-on, x-envoy-retry-grpc-on). */
-#define NC_RETRY_ON(X)  \
-    X(5XX, "5xx")  \
-    X(GATEWAY_ERROR, "gateway-error")  \
-    X(RESET, "reset")  \
-    X(RESET_BEFORE_REQUEST, "reset-before-request")  \
-    X(CONNECT_FAILURE, "connect-failure")  \
-    X(ENVOY_RATELIMITED, "envoy-ratelimited")  \
-    X(RETRIABLE_4XX, "retriable-4xx")  \
-    X(REFUSED_STREAM, "refused-stream")  \
-    X(RETRIABLE_STATUS_CODES, "retriable-status-codes")  \
-    X(RETRIABLE_HEADERS, "retriable-headers")  \
-    X(HTTP3_POST_CONNECT_FAILURE, "http3-post-connect-failure")  \
-    X(GRPC_CANCELLED, "cancelled")  \
-    X(GRPC_DEADLINE_EXCEEDED, "deadline-exceeded")  \
-    X(GRPC_INTERNAL, "internal")  \
-    X(GRPC_RESOURCE_EXHAUSTED, "resource-exhausted")  \
-    X(GRPC_UNAVAILABLE, "unavailable")
-
-enum {
-#define X(id, name)  NC_RETRY_##id##_INDEX,
-    NC_RETRY_ON(X)
-#undef X
-    NC_RETRY_COUNT
-};
-
-enum {
-#define X(id, name)  NC_RETRY_##id = 1u << NC_RETRY_##id##_INDEX,
-    NC_RETRY_ON(X)
-#undef X
-    NC_RETRY_NONE = 0
-};
-
-/* Bits of a comma-separated list; *all_known (may be NULL) is false when a word is unknown. */
-uint32_t nc_retry_on_parse(nc_str_t list, bool *all_known);
-
-typedef struct {
-    uint32_t         retry_on;                  /* NC_RETRY_* bits */
-    uint32_t         num_retries;               /* default 1 */
-    uint32_t         per_try_timeout_ms;        /* 0: the route's timeout alone */
-    uint32_t         back_off_base_ms;          /* default 25 */
-    uint32_t         back_off_max_ms;           /* default 10 x base */
-    const uint16_t  *status_codes;              /* retriable_status_codes */
-    uint32_t         n_status_codes;
-} nc_retry_policy_t;
-
 typedef struct {
     nc_str_t               name;                /* cluster; data NULL: from cluster_header */
     nc_str_t               cluster_header;      /* lower case; data NULL: none */
@@ -88,6 +44,8 @@ typedef struct {
 typedef struct {
     nc_str_t  type;                             /* "websocket", lower case */
     bool      enabled;
+    bool      terminate;                        /* connect_config: CONNECT ends here */
+    bool      allow_post;                       /* so does POST */
 } nc_upgrade_t;
 
 typedef enum {
@@ -97,6 +55,20 @@ typedef enum {
     NC_HOST_HEADER,                             /* host_rewrite_header: `host` is the name */
     NC_HOST_PATH_REGEX                          /* host_rewrite_path_regex: `host_regex` */
 } nc_host_rewrite_t;
+
+/* request_body_buffer_limit and per_request_buffer_limit_bytes. */
+typedef struct {
+    bool      set, bounded;
+    uint64_t  bytes;                            /* when set: instead of the connection's limit */
+    uint64_t  bound;                            /* when bounded: at most this */
+} nc_body_limit_t;
+
+/* VirtualCluster: the first whose headers match counts the request. */
+typedef struct {
+    const nc_header_matcher_t  *headers;
+    uint32_t                    n_headers;
+    nc_route_stats_t            stats;
+} nc_vcluster_t;
 
 /* RouteAction. */
 typedef struct {
@@ -117,6 +89,17 @@ typedef struct {
     nc_str_t                      prefix_rewrite;   /* data NULL: none */
     const nc_regex_rewrite_t     *regex_rewrite;    /* NULL: none */
     const nc_retry_policy_t      *retry;        /* the route's or the vhost's; NULL: none */
+    bool                          hedge;        /* hedge_policy.hedge_on_per_try_timeout */
+    nc_priority_t                 priority;
+    const nc_mirrors_t           *mirrors;      /* the route's, the vhost's or the table's, or NULL */
+    const nc_hash_policies_t     *hash;         /* NULL: none; so below */
+    const nc_internal_redirect_t *internal;
+    const nc_stream_bounds_t     *bounds;       /* max_stream_duration; then `timeout` is not used */
+    bool                          has_grpc_max; /* max_grpc_timeout */
+    uint64_t                      grpc_max_ms;  /* 0: as the header says */
+    uint64_t                      grpc_offset_ms;   /* grpc_timeout_offset */
+    nc_body_limit_t               body_limit;   /* of what is kept for another try */
+    const nc_route_stats_t       *stats;        /* stat_prefix; NULL: none */
     const nc_upgrade_t           *upgrades;     /* upgrade_configs */
     uint32_t                      n_upgrades;
 } nc_route_forward_t;
@@ -205,6 +188,13 @@ struct nc_vhost_s {
     const nc_mutations_t             *response_mutations;
     const nc_filter_confs_t          *filters;
     const nc_retry_policy_t          *retry;
+    bool                              hedge;
+    const nc_mirrors_t               *mirrors;
+    nc_body_limit_t                   body_limit;
+    bool                              timeout_retry_header; /* x-envoy-is-timeout-retry */
+    const nc_vcluster_t              *vclusters;
+    uint32_t                          n_vclusters;
+    const nc_route_stats_t           *other;    /* requests of no virtual cluster; NULL: none */
     const struct nc_route_index_s    *index;    /* of `routes`; see route_index.h */
     const struct nc_route_index_s    *index_lower;  /* of case-insensitive ones; NULL: none */
 };
@@ -216,6 +206,7 @@ struct nc_route_config_s {
     const nc_mutations_t             *request_mutations;
     const nc_mutations_t             *response_mutations;
     const nc_filter_confs_t          *filters;
+    const nc_mirrors_t               *mirrors;
     const nc_str_t                   *internal_only_headers;    /* lower case */
     uint32_t                          n_internal_only_headers;
     bool                              most_specific_wins;

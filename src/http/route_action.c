@@ -9,7 +9,6 @@
 #include "api/data_source.h"
 
 #define TIMEOUT_DEFAULT_MS      15000u
-#define BACK_OFF_DEFAULT_MS     25u
 
 #define CLUSTER(kind)   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_##kind
 #define HOST(kind)      ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_##kind
@@ -63,105 +62,6 @@ compile_path_rewrite(nc_route_compile_t *rc, const struct ProtobufCMessage *mess
     }
 
     return rewrite;
-}
-
-
-uint32_t
-nc_retry_on_parse(nc_str_t list, bool *all_known)
-{
-    static const nc_str_t  names[] = {
-#define X(id, name)  NC_STR_INIT(name),
-        NC_RETRY_ON(X)
-#undef X
-    };
-    uint32_t  bits = 0;
-    nc_str_t  word;
-
-    if (all_known != NULL) {
-        *all_known = true;
-    }
-
-    while (nc_str_split(&list, ',', &word)) {
-        unsigned  i = 0;
-
-        word = nc_str_trim(word);
-        while (i < NC_RETRY_COUNT && !nc_str_eq(names[i], word)) {
-            i++;
-        }
-
-        if (i < NC_RETRY_COUNT) {
-            bits |= NC_BIT(i);
-        } else if (all_known != NULL && word.len > 0) {
-            *all_known = false;
-        }
-    }
-
-    return bits;
-}
-
-
-static uint32_t
-to_u32(uint64_t value)
-{
-    return value > UINT32_MAX ? UINT32_MAX : (uint32_t) value;
-}
-
-
-static void
-compile_back_off(nc_route_compile_t *rc,
-    const Envoy__Config__Route__V3__RetryPolicy__RetryBackOff *msg, nc_retry_policy_t *p)
-{
-    uint64_t  base = nc_duration_ms(msg->base_interval, BACK_OFF_DEFAULT_MS);
-    uint64_t  max = nc_duration_ms(msg->max_interval, NC_MAX(base, 1) * 10);
-
-    base = NC_MAX(base, 1);
-    max = NC_MAX(max, 1);
-
-    if (max < base) {
-        nc_compile_error(rc->cc, &msg->base, "max_interval",
-            "must not be less than base_interval");
-    }
-
-    p->back_off_base_ms = to_u32(base);
-    p->back_off_max_ms = to_u32(max);
-}
-
-
-const nc_retry_policy_t *
-nc_route_compile_retry(nc_route_compile_t *rc,
-    const struct Envoy__Config__Route__V3__RetryPolicy *msg)
-{
-    bool                all_known;
-    uint16_t           *codes;
-    nc_retry_policy_t  *p = nc_pool_new(rc->cc->pool, nc_retry_policy_t);
-
-    p->retry_on = nc_retry_on_parse(nc_str_c(msg->retry_on), &all_known);
-    if (!all_known) {
-        nc_compile_warn(rc->cc, &msg->base, "retry_on",
-            "'%s' has a word that is not a retry condition; it is ignored", msg->retry_on);
-    }
-
-    p->num_retries = msg->num_retries != NULL ? msg->num_retries->value : 1;
-    p->per_try_timeout_ms = to_u32(nc_duration_ms(msg->per_try_timeout, 0));
-    p->back_off_base_ms = BACK_OFF_DEFAULT_MS;
-    p->back_off_max_ms = BACK_OFF_DEFAULT_MS * 10;
-
-    if (msg->retry_back_off != NULL) {
-        compile_back_off(rc, msg->retry_back_off, p);
-    }
-
-    codes = nc_pool_array(rc->cc->pool, msg->n_retriable_status_codes, sizeof(*codes));
-    for (size_t i = 0; i < msg->n_retriable_status_codes; i++) {
-        if (msg->retriable_status_codes[i] > 999) {
-            nc_compile_error(rc->cc, &msg->base, "retriable_status_codes",
-                "%u is not a status code", msg->retriable_status_codes[i]);
-        }
-        codes[i] = (uint16_t) msg->retriable_status_codes[i];
-    }
-    p->status_codes = codes;
-    p->n_status_codes = (uint32_t) msg->n_retriable_status_codes;
-
-    return p;
 }
 
 
@@ -259,6 +159,24 @@ compile_host_rewrite(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Rou
 
 
 static void
+compile_connect(nc_route_compile_t *rc,
+    const Envoy__Config__Route__V3__RouteAction__UpgradeConfig *msg, nc_upgrade_t *u)
+{
+    if (msg->connect_config == NULL) {
+        return;
+    }
+
+    if (!nc_str_eq(u->type, NC_STR("connect"))) {
+        nc_compile_error(rc->cc, &msg->base, "connect_config",
+            "is for the upgrade type CONNECT, not for '%s'", msg->upgrade_type);
+    }
+
+    u->terminate = true;
+    u->allow_post = msg->connect_config->allow_post;
+}
+
+
+static void
 compile_upgrades(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAction *msg,
     nc_route_forward_t *f)
 {
@@ -268,6 +186,7 @@ compile_upgrades(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAc
         u[i].type = nc_route_text_lower(rc, msg->upgrade_configs[i]->upgrade_type);
         u[i].enabled = msg->upgrade_configs[i]->enabled == NULL
             || msg->upgrade_configs[i]->enabled->value;
+        compile_connect(rc, msg->upgrade_configs[i], &u[i]);
 
         for (size_t j = 0; j < i; j++) {
             if (nc_str_eq(u[i].type, u[j].type)) {
@@ -315,9 +234,39 @@ compile_cluster(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAct
 }
 
 
-const nc_route_forward_t *
+/* The most specific one of each policy counts. */
+static void
+compile_policies(nc_route_compile_t *rc, const struct Envoy__Config__Route__V3__RouteAction *msg,
+    const nc_vhost_t *vhost, nc_route_forward_t *f)
+{
+    f->retry = msg->retry_policy != NULL ? nc_route_compile_retry(rc, msg->retry_policy)
+                                         : vhost->retry;
+    f->hedge = msg->hedge_policy != NULL ? msg->hedge_policy->hedge_on_per_try_timeout
+                                         : vhost->hedge;
+    f->priority = (nc_priority_t) msg->priority;
+    f->hash = nc_route_compile_hash(rc, msg->hash_policy, msg->n_hash_policy);
+    f->mirrors = nc_route_compile_mirrors(rc, msg->request_mirror_policies,
+                                          msg->n_request_mirror_policies);
+    f->mirrors = f->mirrors ? f->mirrors : vhost->mirrors ? vhost->mirrors
+                                                          : vhost->config->mirrors;
+    f->has_grpc_max = msg->max_grpc_timeout != NULL;
+    f->grpc_max_ms = nc_duration_ms(msg->max_grpc_timeout, 0);
+    f->grpc_offset_ms = nc_duration_ms(msg->grpc_timeout_offset, 0);
+    f->body_limit = vhost->body_limit;
+
+    if (msg->internal_redirect_policy != NULL) {
+        f->internal = nc_route_compile_internal(rc, msg->internal_redirect_policy);
+    }
+
+    if (msg->max_stream_duration != NULL) {
+        f->bounds = nc_route_compile_bounds(rc, msg->max_stream_duration);
+    }
+}
+
+
+nc_route_forward_t *
 nc_route_compile_forward(nc_route_compile_t *rc,
-    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_retry_policy_t *vhost_retry)
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost)
 {
     nc_route_forward_t  *f = nc_pool_new(rc->cc->pool, nc_route_forward_t);
 
@@ -342,8 +291,7 @@ nc_route_compile_forward(nc_route_compile_t *rc,
         }
     }
 
-    f->retry = msg->retry_policy != NULL ? nc_route_compile_retry(rc, msg->retry_policy)
-                                         : vhost_retry;
+    compile_policies(rc, msg, vhost, f);
 
     return f;
 }

@@ -208,10 +208,11 @@ compile_match(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch
 
 static void
 compile_route(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Route *msg,
-    const nc_retry_policy_t *vhost_retry, nc_route_t *r)
+    const nc_vhost_t *vhost, nc_route_t *r)
 {
-    nc_mutations_src_t  request = NC_ROUTE_MUTATIONS(msg, request);
-    nc_mutations_src_t  response = NC_ROUTE_MUTATIONS(msg, response);
+    nc_mutations_src_t   request = NC_ROUTE_MUTATIONS(msg, request);
+    nc_mutations_src_t   response = NC_ROUTE_MUTATIONS(msg, response);
+    nc_route_forward_t  *forward;
 
     r->name = nc_pool_str(rc->cc->pool, nc_str_c(msg->name));
 
@@ -225,7 +226,9 @@ compile_route(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Route *msg
 
     case ACTION(ROUTE):
         r->kind = NC_ROUTE_FORWARD;
-        r->forward = nc_route_compile_forward(rc, msg->route, vhost_retry);
+        forward = nc_route_compile_forward(rc, msg->route, vhost);
+        nc_route_compile_route_policies(rc, msg, vhost, forward);
+        r->forward = forward;
         break;
 
     case ACTION(REDIRECT):
@@ -274,14 +277,12 @@ compile_vhost(nc_route_compile_t *rc, const Envoy__Config__Route__V3__VirtualHos
     v->attempt_count_in_request = msg->include_request_attempt_count;
     v->attempt_count_in_response = msg->include_attempt_count_in_response;
 
-    if (msg->retry_policy != NULL) {
-        v->retry = nc_route_compile_retry(rc, msg->retry_policy);
-    }
+    nc_route_compile_vhost_policies(rc, msg, v);
 
     for (size_t i = 0; i < msg->n_routes; i++) {
         routes[i].order = (uint32_t) i;
         routes[i].vhost = v;
-        compile_route(rc, msg->routes[i], v->retry, &routes[i]);
+        compile_route(rc, msg->routes[i], v, &routes[i]);
     }
 
     v->routes = routes;
@@ -347,6 +348,8 @@ nc_route_config_compile(nc_compile_t *cc,
     nc_mutations_compile(cc, &request, &config->request_mutations);
     nc_mutations_compile(cc, &response, &config->response_mutations);
     NC_ROUTE_FILTERS(&rc, msg, config->filters);
+    config->mirrors = nc_route_compile_mirrors(&rc, msg->request_mirror_policies,
+                                               msg->n_request_mirror_policies);
     compile_vhosts(&rc, msg, config);
 
     return cc->errors->n == before ? config : NULL;

@@ -10,6 +10,12 @@ struct Envoy__Config__Route__V3__RouteAction;
 struct Envoy__Config__Route__V3__RedirectAction;
 struct Envoy__Config__Route__V3__DirectResponseAction;
 struct Envoy__Config__Route__V3__RetryPolicy;
+struct Envoy__Config__Route__V3__InternalRedirectPolicy;
+struct Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy;
+struct Envoy__Config__Route__V3__RouteAction__HashPolicy;
+struct Envoy__Config__Route__V3__RouteAction__MaxStreamDuration;
+struct Envoy__Config__Route__V3__VirtualHost;
+struct Envoy__Config__Route__V3__Route;
 struct Google__Protobuf__Any;
 
 /* Domains "*.foo.com" or "foo.*" whose fixed part has this length. */
@@ -43,14 +49,30 @@ typedef struct {
 } nc_filter_src_t;
 
 /* The actions; errors are added, what is returned is then incomplete. */
-const nc_route_forward_t *nc_route_compile_forward(nc_route_compile_t *rc,
-    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_retry_policy_t *vhost_retry);
+nc_route_forward_t *nc_route_compile_forward(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost);
 const nc_route_redirect_t *nc_route_compile_redirect(nc_route_compile_t *rc,
     const struct Envoy__Config__Route__V3__RedirectAction *msg);
 const nc_route_direct_t *nc_route_compile_direct(nc_route_compile_t *rc,
     const struct Envoy__Config__Route__V3__DirectResponseAction *msg);
 const nc_retry_policy_t *nc_route_compile_retry(nc_route_compile_t *rc,
     const struct Envoy__Config__Route__V3__RetryPolicy *msg);
+
+/* The other policies (policy.c). NULL when there is none. */
+const nc_mirrors_t *nc_route_compile_mirrors(nc_route_compile_t *rc,
+    struct Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy *const *msgs, size_t n);
+const nc_internal_redirect_t *nc_route_compile_internal(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__InternalRedirectPolicy *msg);
+const nc_hash_policies_t *nc_route_compile_hash(nc_route_compile_t *rc,
+    struct Envoy__Config__Route__V3__RouteAction__HashPolicy *const *msgs, size_t n);
+const nc_stream_bounds_t *nc_route_compile_bounds(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RouteAction__MaxStreamDuration *msg);
+
+/* What virtual hosts and routes say of policies and stats. */
+void nc_route_compile_vhost_policies(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__VirtualHost *msg, nc_vhost_t *v);
+void nc_route_compile_route_policies(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__Route *msg, const nc_vhost_t *v, nc_route_forward_t *f);
 
 /* typed_per_filter_config of `message`; NULL when there is none. */
 const nc_filter_confs_t *nc_route_compile_filters(nc_route_compile_t *rc,

@@ -1,0 +1,4 @@
+nc_module_name=envoy.internal_redirect_predicates.allow_listed_routes
+nc_module_kind=internal_redirect
+nc_module_symbol=nc_redirect_allow_listed_routes_module
+nc_module_srcs="allow_listed_routes.c"

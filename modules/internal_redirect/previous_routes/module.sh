@@ -1,0 +1,4 @@
+nc_module_name=envoy.internal_redirect_predicates.previous_routes
+nc_module_kind=internal_redirect
+nc_module_symbol=nc_redirect_previous_routes_module
+nc_module_srcs="previous_routes.c"

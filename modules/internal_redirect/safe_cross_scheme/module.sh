@@ -1,0 +1,4 @@
+nc_module_name=envoy.internal_redirect_predicates.safe_cross_scheme
+nc_module_kind=internal_redirect
+nc_module_symbol=nc_redirect_safe_cross_scheme_module
+nc_module_srcs="safe_cross_scheme.c"

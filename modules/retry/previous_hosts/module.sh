@@ -1,0 +1,4 @@
+nc_module_name=envoy.retry_host_predicates.previous_hosts
+nc_module_kind=retry
+nc_module_symbol=nc_retry_previous_hosts_module
+nc_module_srcs="previous_hosts.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.retry_priorities.previous_priorities
+nc_module_kind=retry
+nc_module_symbol=nc_retry_previous_priorities_module
+nc_module_srcs="previous_priorities.c"

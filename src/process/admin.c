@@ -1,10 +1,7 @@
 /* admin.c: the table of paths, and how a request finds its handler. */
 #include "process/admin_priv.h"
 #include "log/log.h"
-#include "os/clock.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 const nc_options_t  *nc_admin_options;
@@ -212,32 +209,6 @@ nc_admin_answer(nc_str_t method, nc_str_t target, nc_pool_t *pool, nc_admin_repl
 }
 
 
-/* --admin-address-path; written whole, then renamed. */
-static void
-write_address(const char *path, const char *address)
-{
-    nc_sb_t  temp;
-    int      fd;
-    size_t   len = strlen(address);
-
-    nc_sb_init(&temp);
-    nc_sb_printf(&temp, "%s.new", path);
-    fd = open(nc_sb_c(&temp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-    if (fd == -1 || write(fd, address, len) != (ssize_t) len
-        || rename(nc_sb_c(&temp), path) == -1)
-    {
-        nc_log(ERROR, ADMIN, "cannot write the admin address to %s: %s", path, strerror(errno));
-    }
-
-    if (fd != -1) {
-        close(fd);
-    }
-
-    nc_sb_fini(&temp);
-}
-
-
 static bool
 is_local(const nc_addr_t *a)
 {
@@ -266,10 +237,6 @@ announce(const nc_admin_conf_t *conf)
         nc_log(WARNING, ADMIN, "the admin interface at %s can be reached from other machines: "
             "whoever reaches it can read the configuration and stop the server",
             nc_sb_c(&address));
-    }
-
-    if (nc_admin_options->admin_address_path) {
-        write_address(nc_admin_options->admin_address_path, nc_sb_c(&address));
     }
 
     nc_sb_fini(&address);

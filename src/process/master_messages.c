@@ -4,6 +4,7 @@
 #include "os/sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 
@@ -122,6 +123,36 @@ read_address(const nc_msg_listen_t *l, nc_addr_t *addr)
 }
 
 
+/* --admin-address-path: the helper may lack the rights. Written whole, then renamed. */
+static void
+write_admin_address(const nc_master_t *m, const nc_addr_t *addr)
+{
+    const char  *path = m->options->admin_address_path;
+    nc_sb_t      text, temp;
+    int          fd;
+
+    if (path == NULL) {
+        return;
+    }
+
+    nc_sb_init(&text);
+    nc_sb_init(&temp);
+    nc_addr_print(addr, &text);
+    nc_sb_printf(&temp, "%s.new", path);
+    fd = open(nc_sb_c(&temp), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd == -1 || write(fd, text.data, text.len) != (ssize_t) text.len
+        || rename(nc_sb_c(&temp), path) == -1)
+    {
+        nc_log(ERROR, ADMIN, "cannot write the admin address to %s: %s", path, strerror(errno));
+    }
+
+    nc_fd_close(&fd);
+    nc_sb_fini(&temp);
+    nc_sb_fini(&text);
+}
+
+
 static void
 on_listen(nc_master_t *m, nc_kid_t *kid, const nc_msg_t *msg)
 {
@@ -148,6 +179,10 @@ on_listen(nc_master_t *m, nc_kid_t *kid, const nc_msg_t *msg)
 
     if (e && is_new) {
         send_to_all(m, e);
+
+        if (e->options.for_helper) {
+            write_admin_address(m, &e->bound);
+        }
     } else if (e && e->options.for_helper) {
         send_entry(m, kid, e);                  /* a helper that took over */
     }

@@ -691,7 +691,6 @@ nc_stream_end(nc_stream_t *s)
 
     s->ended = true;
     s->info.end_us = nc_now_us;
-    destroy_filters(s);
 
     nc_gauge_dec(st->downstream_rq_active);
     nc_histogram_record(st->downstream_rq_time, (nc_now_us - s->info.start_us) / 1000);
@@ -701,6 +700,7 @@ nc_stream_end(nc_stream_t *s)
     }
 
     s->codec->done(s);
-    write_logs(s);
+    write_logs(s);                              /* while the filters still hold what is logged */
+    destroy_filters(s);
     nc_defer(release, s);
 }

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/module.h"
+#include "codec/h2.h"
 #include "os/addr.h"
 #include "stats/hosts.h"
 #include "stats/names.h"
@@ -25,6 +26,14 @@ typedef enum {
     NC_LB_LEAST_REQUEST,
     NC_LB_RANDOM
 } nc_lb_policy_t;
+
+/* What is spoken to the hosts (HttpProtocolOptions of upstreams.http.v3). */
+typedef enum {
+    NC_UPSTREAM_HTTP1,
+    NC_UPSTREAM_HTTP2,
+    NC_UPSTREAM_DOWNSTREAM,                     /* use_downstream_protocol_config */
+    NC_UPSTREAM_AUTO                            /* auto_config: by ALPN */
+} nc_upstream_protocol_t;
 
 typedef enum {
     NC_PRIORITY_DEFAULT,
@@ -39,6 +48,9 @@ typedef struct {
     uint32_t      max_pending;                  /* 1024 */
     uint32_t      max_requests;                 /* 1024 */
     uint32_t      max_retries;                  /* 3 */
+    bool          retry_budget;                 /* retries are bounded by it, not by max_retries */
+    uint32_t      min_retries;                  /* retry_budget: always that many; 3 */
+    double        budget_percent;               /* of active and pending requests; 20 */
     nc_gauge_t    cx_open;                      /* circuit_breakers.<priority>.* */
     nc_gauge_t    rq_pending_open;
     nc_gauge_t    rq_open;
@@ -88,6 +100,10 @@ typedef struct nc_cluster_s {
     uint32_t            buffer_limit;           /* 1 MiB */
     uint32_t            max_response_headers;   /* fields; 100 */
     uint32_t            max_response_headers_kb;/* 60 */
+    nc_upstream_protocol_t  protocol;
+    nc_h2_options_t     h2;
+    uint64_t            h2_ping_interval_ms;    /* 0: no keep-alive pings */
+    uint64_t            h2_ping_timeout_ms;
     bool                proper_case;            /* header_key_format: proper_case_words */
     bool                enable_trailers;        /* of responses and requests over HTTP/1 */
     bool                allow_chunked_length;   /* a response with both: its length is ignored */
@@ -101,8 +117,10 @@ typedef struct nc_cluster_s {
     uint64_t            connect_hash;           /* of the part that connections are made by */
     nc_limits_t         limits[NC_PRIORITIES];
     nc_cluster_stats_t  stats;
+    nc_http2_codec_stats_t  h2_stats;           /* cluster.<name>.http2. */
     nc_cluster_lb_stats_t  lb_stats;            /* cluster.<name>.lb_* */
     nc_codes_t          rq_codes;               /* cluster.<name>.upstream_rq_<code> */
+    nc_codes_t          retry_codes;            /* cluster.<name>.retry.upstream_rq_<code> */
 } nc_cluster_t;
 
 /*

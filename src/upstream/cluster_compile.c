@@ -6,16 +6,23 @@
 
 #include "api/doc.h"
 #include "api/message.h"
+#include "upstream/h2_options.h"
+
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
 
 typedef Envoy__Config__Cluster__V3__Cluster                          cluster_msg_t;
 typedef Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds      thresholds_msg_t;
 typedef Envoy__Config__Core__V3__HttpProtocolOptions                 common_msg_t;
 typedef Envoy__Config__Core__V3__Http1ProtocolOptions                http1_msg_t;
+typedef Envoy__Config__Core__V3__Http2ProtocolOptions                http2_msg_t;
 typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions  options_msg_t;
+typedef Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig
+    explicit_msg_t;
 
-/* Of the oneof upstream_protocol_options; its constant is longer than a line. */
+/* Of the oneofs of HttpProtocolOptions; their constants are longer than a line. */
 #define EXPLICIT                3
+#define DOWNSTREAM              4
+#define EXPLICIT_HTTP2          2
 
 #define CONNECT_TIMEOUT_MS      5000u
 #define IDLE_TIMEOUT_MS         3600000u
@@ -86,9 +93,15 @@ compile_stats(nc_compile_t *cc, nc_cluster_t *c)
     }
 
     nc_cluster_stats_init(&c->stats, cc->stats, nc_sb_str(&prefix));
+    nc_sb_c_add(&prefix, ".http2");
+    nc_http2_codec_stats_init(&c->h2_stats, cc->stats, nc_sb_str(&prefix));
+    prefix.len = len;
 
     nc_sb_c_add(&prefix, ".upstream_rq");
     c->rq_codes = nc_stats_codes(cc->stats, nc_sb_str(&prefix));
+    prefix.len = len;
+    nc_sb_c_add(&prefix, ".retry.upstream_rq");
+    c->retry_codes = nc_stats_codes(cc->stats, nc_sb_str(&prefix));
 
     for (unsigned p = 0; p < NC_PRIORITIES; p++) {
         nc_limits_t        *limits = &c->limits[p];
@@ -128,6 +141,13 @@ compile_limits(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
         limits->max_requests = u32(t ? t->max_requests : NULL, 1024);
         limits->max_retries = u32(t ? t->max_retries : NULL, 3);
 
+        if (t && t->retry_budget) {
+            limits->retry_budget = true;
+            limits->min_retries = u32(t->retry_budget->min_retry_concurrency, 3);
+            limits->budget_percent = t->retry_budget->budget_percent
+                                     ? t->retry_budget->budget_percent->value : 20.0;
+        }
+
         if (!cc->check_only) {
             nc_sb_t  key;
 
@@ -166,6 +186,49 @@ compile_http1(nc_cluster_t *c, const http1_msg_t *m)
     c->enable_trailers = m->enable_trailers;
     c->allow_chunked_length = m->allow_chunked_length;
     c->full_url = m->send_fully_qualified_url;
+}
+
+
+static void
+compile_http2(nc_cluster_t *c, const http2_msg_t *m)
+{
+    static const http2_msg_t  none = ENVOY__CONFIG__CORE__V3__HTTP2_PROTOCOL_OPTIONS__INIT;
+
+    nc_h2_options_compile(&c->h2, m ? m : &none);
+    c->h2.max_header_bytes = c->max_response_headers_kb * 1024;
+    c->h2.max_headers = c->max_response_headers;
+
+    if (m && m->connection_keepalive) {
+        c->h2_ping_interval_ms = nc_duration_ms(m->connection_keepalive->interval, 0);
+        c->h2_ping_timeout_ms = nc_duration_ms(m->connection_keepalive->timeout, 0);
+    }
+}
+
+
+/* Which protocol the typed options ask for, and its settings. */
+static void
+compile_protocol(nc_cluster_t *c, const options_msg_t *o)
+{
+    const explicit_msg_t  *e;
+
+    compile_http2(c, NULL);
+
+    if (o->upstream_protocol_options_case == DOWNSTREAM) {
+        c->protocol = NC_UPSTREAM_DOWNSTREAM;
+        compile_http1(c, o->use_downstream_protocol_config->http_protocol_options);
+        compile_http2(c, o->use_downstream_protocol_config->http2_protocol_options);
+        return;
+    }
+
+    e = o->upstream_protocol_options_case == EXPLICIT ? o->explicit_http_config : NULL;
+
+    if (e && e->protocol_config_case == EXPLICIT_HTTP2) {
+        c->protocol = NC_UPSTREAM_HTTP2;
+        compile_http2(c, e->http2_protocol_options);
+
+    } else if (e) {
+        compile_http1(c, e->http_protocol_options);
+    }
 }
 
 
@@ -217,14 +280,13 @@ compile_http(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
 
     if (options) {
         compile_common(c, options->common_http_protocol_options);
-
-        if (options->upstream_protocol_options_case == EXPLICIT && options->explicit_http_config) {
-            compile_http1(c, options->explicit_http_config->http_protocol_options);
-        }
+        compile_protocol(c, options);
 
     } else {
         compile_common(c, m->common_http_protocol_options);
         compile_http1(c, m->http_protocol_options);
+        compile_http2(c, m->http2_protocol_options);
+        c->protocol = m->http2_protocol_options ? NC_UPSTREAM_HTTP2 : NC_UPSTREAM_HTTP1;
     }
 
     nc_pool_fini(&scratch);

@@ -30,6 +30,11 @@ nc_up_headers(nc_up_t *u, const nc_headers_t *h, bool end, bool upgrade)
     nc_h1_encode_t   how = { .body = NC_H1_BODY_NONE, .proper_case = u->cluster->proper_case };
     nc_str_t         length = nc_headers_value(h, NC_H_CONTENT_LENGTH);
 
+    if (u->h2) {
+        nc_h2_client_headers(u, h, end, upgrade);
+        return;
+    }
+
     if (length.data && nc_str_to_u64(length, UINT64_MAX, &how.length) == NC_OK) {
         how.body = NC_H1_BODY_LENGTH;
 
@@ -56,6 +61,11 @@ nc_up_data(nc_up_t *u, nc_buf_t *data, bool end)
 
     if (u->state != NC_UP_OPEN) {
         nc_buf_drain(data, data->len);
+        return;
+    }
+
+    if (u->h2) {
+        nc_h2_client_data(u, data, end);
         return;
     }
 
@@ -87,6 +97,11 @@ void
 nc_up_trailers(nc_up_t *u, const nc_headers_t *t)
 {
     if (u->state != NC_UP_OPEN) {
+        return;
+    }
+
+    if (u->h2) {
+        nc_h2_client_trailers(u, t);
         return;
     }
 

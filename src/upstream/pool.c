@@ -40,6 +40,7 @@ pool_of(nc_host_id_t host)
         p->host = host;
         nc_list_init(&p->idle);
         nc_list_init(&p->waiting);
+        nc_list_init(&p->shared);
         nc_list_append(&all_pools, &p->link);
     }
 
@@ -116,18 +117,25 @@ attach(nc_up_t *u, nc_up_conn_t *uc)
         return false;
     }
 
-    nc_list_del(&uc->link);
     u->conn = uc;
     u->state = NC_UP_OPEN;
     u->reused = uc->n_requests > 0;
     u->started_us = nc_now_us;
     u->request_sent = u->response_started = u->chunked = u->no_reuse = false;
-    uc->u = u;
-    uc->phase = NC_UPC_HEAD;
-    uc->upgrade = false;
     uc->n_requests++;
+    uc->n_active++;
     uc->idle_ms = 0;
-    nc_h1_parser_init(&uc->parser);
+
+    if (uc->h2) {
+        nc_h2_client_attach(uc, u);
+
+    } else {
+        nc_list_del(&uc->link);
+        uc->u = u;
+        uc->phase = NC_UPC_HEAD;
+        uc->upgrade = false;
+        nc_h1_parser_init(&uc->parser);
+    }
 
     nc_counter_inc(u->cluster->stats.upstream_rq_total);
     nc_gauge_inc(u->cluster->stats.upstream_rq_active);
@@ -175,6 +183,36 @@ offer(nc_up_conn_t *uc)
 }
 
 
+/* An HTTP/2 connection goes to those who wait, as far as it has room. */
+void
+nc_up_offer_shared(nc_up_conn_t *uc)
+{
+    nc_host_pool_t  *p = uc->pool;
+    nc_up_t         *u;
+
+    while (nc_conn_is_open(uc->c) && nc_h2_client_room(uc) > 0
+           && (u = first_waiting(p)) != NULL)
+    {
+        leave_queue(u);
+
+        if (attach(u, uc)) {
+            u->ops->on_ready(u);
+
+        } else {
+            u->ops->on_fail(u, NC_UP_OVERFLOW, NULL);
+        }
+    }
+
+    if (uc->n_active == 0 && nc_conn_is_open(uc->c)) {
+        uc->idle_ms = uc->cluster->idle_timeout_ms ? nc_now_ms + uc->cluster->idle_timeout_ms : 0;
+
+        if (uc->idle_ms) {
+            nc_timer_at(&uc->c->timer, uc->idle_ms);
+        }
+    }
+}
+
+
 /* True when a connection that has just become free must not be used again. */
 static bool
 worn_out(nc_up_conn_t *uc)
@@ -202,15 +240,29 @@ nc_up_detach(nc_up_t *u, bool reuse)
     const nc_limits_t   *lim = limits_of(u->cluster, u->priority);
     nc_host_counters_t  *host = nc_host_counters(u->host->id);
 
+    if (uc->h2) {
+        nc_h2_client_leave(u);
+    }
+
     u->conn = NULL;
     u->state = NC_UP_IDLE;
     uc->u = NULL;
+    uc->n_active--;
     nc_breaker_release(lim->breaker, NC_BREAKER_REQUESTS);
     nc_gauge_dec(u->cluster->stats.upstream_rq_active);
     host->rq_active--;
     nc_up_count_bytes(uc);
 
     if (!nc_conn_is_open(uc->c)) {
+        return;
+    }
+
+    if (uc->h2) {
+        if (worn_out(uc)) {
+            nc_h2_client_drain(uc);
+        }
+
+        nc_up_offer_shared(uc);
         return;
     }
 
@@ -268,7 +320,8 @@ set_options(nc_up_conn_t *uc)
 
 /* A new connection to `host`; NULL with errno when no socket can be made. */
 static nc_up_conn_t *
-connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_priority_t priority)
+connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_priority_t priority,
+    bool h2)
 {
     nc_up_conn_t  *uc = nc_calloc(sizeof(*uc));
 
@@ -286,6 +339,7 @@ connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_
     uc->cluster = cl;
     uc->priority = priority;
     uc->phase = NC_UPC_CONNECTING;
+    uc->wants_h2 = h2;
     uc->c->high_mark = cl->buffer_limit;
     nc_list_init(&uc->link);
     set_options(uc);
@@ -295,7 +349,7 @@ connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_
     p->n_connecting++;
     nc_breaker_take(limits_of(cl, priority)->breaker, NC_BREAKER_CONNECTIONS);
     nc_counter_inc(cl->stats.upstream_cx_total);
-    nc_counter_inc(cl->stats.upstream_cx_http1_total);
+    nc_counter_inc(h2 ? cl->stats.upstream_cx_http2_total : cl->stats.upstream_cx_http1_total);
     nc_gauge_inc(cl->stats.upstream_cx_active);
     nc_host_counters(p->host)->cx_total++;
     nc_host_counters(p->host)->cx_active++;
@@ -325,6 +379,23 @@ may_connect(const nc_host_pool_t *p, const nc_cluster_t *cl, nc_priority_t prior
 }
 
 
+/* What the cluster speaks with a host for this request. */
+static bool
+speaks_h2(const nc_up_t *u)
+{
+    return u->cluster->protocol == NC_UPSTREAM_HTTP2
+           || (u->cluster->protocol == NC_UPSTREAM_DOWNSTREAM && u->downstream_h2);
+}
+
+
+/* HTTP/2: the requests that wait fit on the connections that are on their way. */
+static bool
+room_is_coming(const nc_host_pool_t *p, const nc_up_t *u)
+{
+    return p->n_connecting > 0 && speaks_h2(u);
+}
+
+
 static nc_rc_t
 enqueue(nc_up_t *u, nc_host_pool_t *p)
 {
@@ -336,7 +407,9 @@ enqueue(nc_up_t *u, nc_host_pool_t *p)
         return NC_DECLINED;
     }
 
-    if (may_connect(p, cl, u->priority) && connect_to(p, cl, u->host, u->priority) == NULL) {
+    if (!room_is_coming(p, u) && may_connect(p, cl, u->priority)
+        && connect_to(p, cl, u->host, u->priority, speaks_h2(u)) == NULL)
+    {
         nc_breaker_release(lim->breaker, NC_BREAKER_PENDING);
         return NC_ERROR;
     }
@@ -350,12 +423,35 @@ enqueue(nc_up_t *u, nc_host_pool_t *p)
 }
 
 
+/* A connection that can take the request at once, or NULL. */
+static nc_up_conn_t *
+usable(const nc_host_pool_t *p, const nc_up_t *u)
+{
+    nc_list_t  *it;
+
+    if (!speaks_h2(u)) {
+        it = nc_list_first(&p->idle);
+        return it ? nc_container_of(it, nc_up_conn_t, link) : NULL;
+    }
+
+    nc_list_each(&p->shared, i) {
+        nc_up_conn_t  *uc = nc_container_of(i, nc_up_conn_t, link);
+
+        if (nc_h2_client_room(uc) > 0) {
+            return uc;
+        }
+    }
+
+    return NULL;
+}
+
+
 nc_rc_t
 nc_up_start(nc_up_t *u, const nc_cluster_entry_t *entry, const nc_host_set_t *hosts,
     const nc_host_t *host, nc_priority_t priority)
 {
     nc_host_pool_t  *p = pool_of(host->id);
-    nc_list_t       *it = nc_list_first(&p->idle);
+    nc_up_conn_t    *uc;
     nc_rc_t          rc;
 
     u->cluster = entry->cluster;
@@ -365,8 +461,10 @@ nc_up_start(nc_up_t *u, const nc_cluster_entry_t *entry, const nc_host_set_t *ho
     nc_slot_ref(u->cluster->slot);
     nc_slot_ref(hosts->slot);
 
-    if (it) {
-        rc = attach(u, nc_container_of(it, nc_up_conn_t, link)) ? NC_OK : NC_DECLINED;
+    uc = usable(p, u);
+
+    if (uc) {
+        rc = attach(u, uc) ? NC_OK : NC_DECLINED;
 
     } else {
         rc = enqueue(u, p);
@@ -386,7 +484,11 @@ on_timer(nc_timer_t *t)
     nc_conn_t     *c = nc_container_of(t, nc_conn_t, timer);
     nc_up_conn_t  *uc = c->owner;
 
-    if (uc->idle_ms == 0) {
+    if (uc->h2) {
+        nc_h2_client_timer(uc);
+    }
+
+    if (uc->idle_ms == 0 || !nc_conn_is_open(c)) {
         return;
     }
 
@@ -409,6 +511,15 @@ on_connected(nc_conn_t *c)
     uc->pool->n_connecting--;
     c->timer.handler = on_timer;
     nc_histogram_record(uc->cluster->stats.upstream_cx_connect_ms, nc_now_ms - c->opened_ms);
+
+    if (uc->wants_h2) {
+        uc->phase = NC_UPC_IDLE;
+        nc_h2_client_connected(uc);
+        nc_list_append(&uc->pool->shared, &uc->link);
+        nc_up_offer_shared(uc);
+        return;
+    }
+
     offer(uc);
 }
 
@@ -419,7 +530,13 @@ on_read(nc_conn_t *c)
     nc_up_conn_t  *uc = c->owner;
 
     NC_OBJ_CHECK(uc, NC_UP_CONN_MAGIC);
-    nc_h1_client_read(uc);
+
+    if (uc->h2) {
+        nc_h2_client_read(uc);
+
+    } else {
+        nc_h1_client_read(uc);
+    }
 }
 
 
@@ -428,7 +545,10 @@ on_drained(nc_conn_t *c)
 {
     nc_up_conn_t  *uc = c->owner;
 
-    if (uc->u) {
+    if (uc->h2) {
+        nc_h2_client_drained(uc);
+
+    } else if (uc->u) {
         nc_counter_inc(uc->cluster->stats.upstream_flow_control_drained_total);
         uc->u->ops->on_backlog(uc->u, false);
     }
@@ -449,7 +569,7 @@ count_close(nc_up_conn_t *uc, nc_close_t why)
     nc_histogram_record(st->upstream_rq_per_cx, uc->n_requests);
     nc_host_counters(uc->pool->host)->cx_active--;
 
-    if (uc->u) {
+    if (uc->n_active > 0) {
         nc_counter_inc(st->upstream_cx_destroy_with_active_rq);
         nc_counter_inc(remote ? st->upstream_cx_destroy_remote_with_active_rq
                               : st->upstream_cx_destroy_local_with_active_rq);
@@ -496,7 +616,7 @@ feed_waiting(nc_host_pool_t *p)
         return;
     }
 
-    if (connect_to(p, u->cluster, u->host, u->priority) == NULL) {
+    if (connect_to(p, u->cluster, u->host, u->priority, speaks_h2(u)) == NULL) {
         leave_queue(u);
         u->ops->on_fail(u, NC_UP_CONNECT_FAILED, nc_pool_strdup(u->pool, strerror(errno)));
         feed_waiting(p);
@@ -517,6 +637,10 @@ on_close(nc_conn_t *c, nc_close_t why)
 
     if (uc->phase == NC_UPC_CONNECTING) {
         connect_failed(uc, why);
+
+    } else if (uc->h2) {
+        nc_h2_client_broken(uc, why == NC_CLOSE_PEER_RESET ? NC_UP_RESET : NC_UP_TERMINATED);
+        nc_h2_client_end(uc);
 
     } else if (uc->u) {
         nc_up_break(uc, why == NC_CLOSE_PEER_RESET ? NC_UP_RESET : NC_UP_TERMINATED, NULL);
@@ -545,6 +669,11 @@ nc_up_gate(nc_up_t *u, nc_gate_t who, bool on)
         return;
     }
 
+    if (u->h2) {
+        nc_h2_client_gate(u, who, on);
+        return;
+    }
+
     if (on) {
         nc_counter_inc(u->cluster->stats.upstream_flow_control_paused_reading_total);
         nc_conn_gate(u->conn->c, who);
@@ -562,16 +691,30 @@ nc_up_addresses(const nc_up_t *u, nc_peer_t *remote, nc_peer_t *local, uint64_t 
     *remote = u->conn->c->remote;
     *id = u->conn->c->id;
 
-    if (local) {
-        nc_conn_local(u->conn->c, local);
+    if (!u->conn->have_local) {
+        nc_conn_local(u->conn->c, &u->conn->local);
+        u->conn->have_local = true;
     }
+
+    *local = u->conn->local;
 }
 
 
 bool
 nc_up_backed_up(const nc_up_t *u)
 {
-    return u->state == NC_UP_OPEN && u->conn->c->over_high;
+    if (u->state != NC_UP_OPEN) {
+        return false;
+    }
+
+    return u->h2 ? nc_h2_client_backed_up(u) : u->conn->c->over_high;
+}
+
+
+bool
+nc_up_is_h2(const nc_up_t *u)
+{
+    return u->h2 != NULL;
 }
 
 
@@ -601,11 +744,15 @@ renew_idle(nc_up_conn_t *uc)
     if (e == NULL || e->cluster->local_id != uc->cluster->local_id
         || !host_is_there(e, uc->pool->host))
     {
-        nc_conn_close(uc->c, NC_CLOSE_DRAIN);
+        if (uc->h2) {
+            nc_h2_client_drain(uc);
+        } else {
+            nc_conn_close(uc->c, NC_CLOSE_DRAIN);
+        }
         return;
     }
 
-    if (e->cluster != uc->cluster) {
+    if (e->cluster != uc->cluster && uc->h2 == NULL) {
         nc_slot_ref(e->cluster->slot);
         nc_slot_unref(uc->cluster->slot);
         uc->cluster = e->cluster;
@@ -623,6 +770,10 @@ nc_upstream_root_changed(void)
         nc_list_each_safe(&p->idle, i) {
             renew_idle(nc_container_of(i, nc_up_conn_t, link));
         }
+
+        nc_list_each_safe(&p->shared, i) {
+            renew_idle(nc_container_of(i, nc_up_conn_t, link));
+        }
     }
 }
 
@@ -635,6 +786,10 @@ nc_upstream_close_idle(void)
 
         nc_list_each_safe(&p->idle, i) {
             nc_conn_close(nc_container_of(i, nc_up_conn_t, link)->c, NC_CLOSE_DRAIN);
+        }
+
+        nc_list_each_safe(&p->shared, i) {
+            nc_h2_client_drain(nc_container_of(i, nc_up_conn_t, link));
         }
     }
 }

@@ -34,7 +34,9 @@ typedef enum {
 typedef enum {
     NC_UP_TERMINATED,                           /* connection closed by the upstream */
     NC_UP_RESET,                                /* connection reset by the upstream */
-    NC_UP_PROTOCOL_ERROR                        /* malformed response */
+    NC_UP_PROTOCOL_ERROR,                       /* malformed response */
+    NC_UP_REMOTE_RESET,                         /* HTTP/2: the stream was reset */
+    NC_UP_REFUSED                               /* HTTP/2: the stream was refused unprocessed */
 } nc_up_reset_t;
 
 typedef struct {
@@ -61,6 +63,7 @@ struct nc_up_s {
     void                *owner;
     nc_pool_t           *pool;                  /* for the response's headers */
     nc_h1_for_t          answers;               /* HEAD and CONNECT have no body */
+    bool                 downstream_h2;         /* for clusters that speak what downstream does */
 
     /* read by the owner */
     nc_up_state_t        state;
@@ -80,6 +83,7 @@ struct nc_up_s {
     bool                 no_reuse;
     nc_headers_t        *response;
     nc_headers_t        *trailers;
+    struct nc_h2_request_s  *h2;                /* HTTP/2: its stream */
     nc_block_t          *head_block;            /* the bytes of the response's headers live here */
 };
 
@@ -110,6 +114,9 @@ void nc_up_gate(nc_up_t *u, nc_gate_t who, bool hold);
 
 /* Addresses and id of the connection of an OPEN try. */
 void nc_up_addresses(const nc_up_t *u, nc_peer_t *remote, nc_peer_t *local, uint64_t *id);
+
+/* The protocol of an OPEN try's connection is HTTP/2. */
+bool nc_up_is_h2(const nc_up_t *u);
 
 /* The upstream takes our bytes slowly: more than its buffer limit waits. */
 bool nc_up_backed_up(const nc_up_t *u);

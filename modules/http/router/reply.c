@@ -16,6 +16,8 @@ static const failure_text_t  failures[] = {
     [FAILED_TERMINATED] = { "connection termination", NC_RF_UPSTREAM_TERMINATION, 503 },
     [FAILED_RESET] = { "connection termination", NC_RF_UPSTREAM_TERMINATION, 503 },
     [FAILED_PROTOCOL] = { "protocol error", NC_RF_UPSTREAM_PROTOCOL_ERROR, 502 },
+    [FAILED_REMOTE_RESET] = { "remote reset", NC_RF_UPSTREAM_REMOTE_RESET, 503 },
+    [FAILED_REFUSED] = { "remote refused stream reset", NC_RF_UPSTREAM_REMOTE_RESET, 503 },
     [FAILED_TRY_TIMEOUT] = { "local reset", NC_RF_UPSTREAM_TIMEOUT, 504 }
 };
 

@@ -60,6 +60,10 @@ failure_asks(const rq_t *r, failure_t why)
         return true;
     }
 
+    if (on & NC_RETRY_REFUSED_STREAM && why == FAILED_REFUSED) {
+        return true;
+    }
+
     return (on & NC_RETRY_RESET_BEFORE_REQUEST) && !r->headers_sent;
 }
 

@@ -164,8 +164,9 @@ send_request(rq_t *r)
     nc_stream_t  *s = r->s;
     bool          end = r->whole && r->pending.len == 0 && !r->has_trailers;
 
-    nc_up_addresses(&r->up, &s->info.upstream_remote, NULL, &s->info.upstream_connection_id);
-    s->info.upstream_protocol = NC_PROTOCOL_HTTP11;
+    nc_up_addresses(&r->up, &s->info.upstream_remote, &s->info.upstream_local,
+                    &s->info.upstream_connection_id);
+    s->info.upstream_protocol = nc_up_is_h2(&r->up) ? NC_PROTOCOL_HTTP2 : NC_PROTOCOL_HTTP11;
     s->info.upstream_tx_first_us = nc_now_us;
     r->headers_sent = true;
 
@@ -234,6 +235,7 @@ nc_router_try(rq_t *r)
     r->up.owner = r;
     r->up.pool = &s->pool;
     r->up.response = r->up.trailers = NULL;
+    r->up.downstream_h2 = s->info.protocol == NC_PROTOCOL_HTTP2;
     r->up.answers = s->is_head ? NC_H1_FOR_HEAD : NC_H1_FOR_OTHER;
 
     if (s->is_upgrade
@@ -602,9 +604,15 @@ on_fail(nc_up_t *u, nc_up_failure_t why, const char *reason)
 static void
 on_reset(nc_up_t *u, nc_up_reset_t why, const char *reason)
 {
-    failed(u->owner, why == NC_UP_PROTOCOL_ERROR ? FAILED_PROTOCOL
-                     : why == NC_UP_RESET ? FAILED_RESET : FAILED_TERMINATED,
-           reason);
+    static const failure_t  failures[] = {
+        [NC_UP_TERMINATED] = FAILED_TERMINATED,
+        [NC_UP_RESET] = FAILED_RESET,
+        [NC_UP_PROTOCOL_ERROR] = FAILED_PROTOCOL,
+        [NC_UP_REMOTE_RESET] = FAILED_REMOTE_RESET,
+        [NC_UP_REFUSED] = FAILED_REFUSED
+    };
+
+    failed(u->owner, failures[why], reason);
 }
 
 

@@ -25,6 +25,8 @@ typedef enum {
     FAILED_TERMINATED,
     FAILED_RESET,
     FAILED_PROTOCOL,
+    FAILED_REMOTE_RESET,                        /* HTTP/2: RST_STREAM */
+    FAILED_REFUSED,                             /* HTTP/2: refused, nothing was done */
     FAILED_TRY_TIMEOUT
 } failure_t;
 

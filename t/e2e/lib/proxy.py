@@ -35,6 +35,7 @@ def environment(folder):
     env = dict(os.environ)
     for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
         env[name] = f"{env.get(name, '')}:log_path={folder}/sanitizer".lstrip(":")
+    env["ASAN_OPTIONS"] += ":quarantine_size_mb=1"      # or no bound on memory could be seen
     return env
 
 

@@ -5,6 +5,7 @@ from lib import conf
 from lib.client import request
 from lib.ports import unused_port
 from lib.upstream import head
+from lib.wait import wait_until
 
 
 def test_one_request_counts_once_everywhere(proxied, upstream):
@@ -131,7 +132,7 @@ def test_a_cluster_that_is_removed_takes_its_stats_along(nuncio, upstream):
     n = nuncio(two)
     assert "cluster.extra.upstream_rq_total" in n.stats()
     n.must_reload(conf.http_proxy(upstream))
-    assert "cluster.extra.upstream_rq_total" not in n.stats()
+    wait_until(lambda: "cluster.extra.upstream_rq_total" not in n.stats(), "its stats to go")
     assert n.stat("cluster_manager.cluster_removed") == 1
 
 

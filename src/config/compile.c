@@ -20,6 +20,7 @@ typedef struct {
     nc_cluster_t       *cluster;                /* in the object; NULL: not a cluster */
     uint32_t            local_id;
     NC_VEC(uint32_t)    files;                  /* keys of log files, one close each */
+    bool                draining;               /* a listener that connections still use */
 } compiled_t;
 
 /* cc->owner. */
@@ -204,9 +205,25 @@ on_free(nc_image_object_t *obj)
         nc_broker->close_log(compiled->files.items[i]);
     }
 
+    if (compiled->draining) {
+        nc_gauge_dec(nc_loader.lm_stats.total_listeners_draining);
+    }
+
     nc_stats_owner_destroy(compiled->stats);
     nc_vec_fini(&compiled->files);
     free(compiled);
+}
+
+
+void
+nc_compile_retired(nc_res_t *r)
+{
+    compiled_t  *compiled = r->obj->data;
+
+    if (r->kind == NC_RES_LISTENER) {
+        compiled->draining = true;
+        nc_gauge_inc(nc_loader.lm_stats.total_listeners_draining);
+    }
 }
 
 

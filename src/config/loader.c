@@ -651,6 +651,8 @@ nc_loader_init(const nc_options_t *options, nc_clog_t *log)
     nc_cluster_manager_stats_init(&nc_loader.cm_stats, nc_loader.stats, NC_STR("cluster_manager"));
     nc_listener_manager_stats_init(&nc_loader.lm_stats, nc_loader.stats,
                                    NC_STR("listener_manager"));
+    nc_filesystem_stats_init(&nc_loader.fs_stats, nc_loader.stats, NC_STR("filesystem"));
+    nc_server_stats_init(&nc_loader.server_stats, nc_loader.stats, NC_STR("server"));
 
     nc_post_init(&nc_loader.post, on_post);
     nc_publish_init();

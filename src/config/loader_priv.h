@@ -109,6 +109,8 @@ typedef struct {
     nc_stats_owner_t                *stats;
     nc_cluster_manager_stats_t       cm_stats;
     nc_listener_manager_stats_t      lm_stats;
+    nc_filesystem_stats_t            fs_stats;
+    nc_server_stats_t                server_stats;
     nc_admin_conf_t                 *admin;     /* NULL: none, or not compiled yet */
     nc_pool_t                        admin_pool;
 
@@ -165,6 +167,9 @@ nc_admin_conf_t *nc_admin_conf_compile(nc_compile_t *cc, const nc_bootstrap_msg_
 
 /* compile.c: all of load->fresh, references of the others; sockets, too. */
 nc_rc_t nc_load_compile(nc_load_t *load);
+
+/* Says that no root reaches r->obj any more: a listener drains until its memory goes. */
+void nc_compile_retired(nc_res_t *r);
 
 
 /* publish.c */

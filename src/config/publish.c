@@ -202,6 +202,9 @@ build_root(nc_pool_t *pool)
     root->clusters.by_name = nc_loader.table;
     root->draining = nc_loader.draining;
     root->log_flush_ms = nc_loader.options->file_flush_interval_ms;
+    root->filesystem = nc_loader.fs_stats;
+    root->listener_manager = nc_loader.lm_stats;
+    root->server = nc_loader.server_stats;
     set_node(root, pool);
 
     return root;
@@ -307,6 +310,7 @@ nc_publish_retire(nc_res_t *r)
     }
 
     if (r->obj) {
+        nc_compile_retired(r);
         nc_image_object_retire(r->obj);
     }
 

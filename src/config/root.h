@@ -17,6 +17,9 @@ typedef struct nc_root_s {
     nc_str_t                          node_cluster;
     bool                              draining;     /* /healthcheck/fail or /drain_listeners */
     uint64_t                          log_flush_ms; /* --file-flush-interval-msec */
+    nc_filesystem_stats_t             filesystem;   /* filesystem.* */
+    nc_listener_manager_stats_t       listener_manager;
+    nc_server_stats_t                 server;       /* of memory: each process its share */
 } nc_root_t;
 
 #endif

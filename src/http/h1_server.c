@@ -152,7 +152,7 @@ ends_connection(session_t *ss, const nc_stream_t *s)
 {
     const nc_hcm_stats_t  *st = &ss->hcm->stats;
 
-    if (ss->draining || ss->acceptor->draining) {
+    if (ss->draining || ss->acceptor->draining || nc_http_draining) {
         nc_counter_inc(st->downstream_cx_drain_close);
         return true;
     }

@@ -7,7 +7,10 @@
 
 #include "codec/h1.h"
 #include "codec/h2.h"
+#include "http/cidr.h"
 #include "http/filter.h"
+#include "http/local_reply.h"
+#include "http/log_filter.h"
 #include "http/path.h"
 #include "http/route.h"
 #include "net/acceptor.h"
@@ -33,6 +36,42 @@ typedef enum {
     NC_SERVER_PASS_THROUGH
 } nc_server_header_t;
 
+/* x-forwarded-client-cert (ForwardClientCertDetails). */
+typedef enum {
+    NC_XFCC_SANITIZE,
+    NC_XFCC_FORWARD_ONLY,
+    NC_XFCC_APPEND_FORWARD,
+    NC_XFCC_SANITIZE_SET,
+    NC_XFCC_ALWAYS_FORWARD_ONLY
+} nc_xfcc_t;
+
+/* What of the client's certificate goes there (SetCurrentClientCertDetails). */
+typedef struct {
+    bool  subject;
+    bool  cert;
+    bool  chain;
+    bool  dns;
+    bool  uri;
+} nc_xfcc_details_t;
+
+/* ProxyStatusConfig. */
+typedef struct {
+    nc_str_t  name;
+    bool      use_node_id;
+    bool      remove_details;
+    bool      remove_termination_details;
+    bool      remove_flags;
+    bool      set_status;                       /* set_recommended_response_code */
+} nc_proxy_status_t;
+
+/* One access log, and which requests it is for (NULL: all). */
+typedef struct {
+    const nc_module_t      *module;
+    const void             *conf;
+    nc_str_t                name;
+    const nc_log_filter_t  *filter;
+} nc_access_log_ref_t;
+
 typedef struct nc_hcm_conf_s {
     nc_str_t                    stat_prefix;
     const nc_route_config_t    *routes;
@@ -40,7 +79,7 @@ typedef struct nc_hcm_conf_s {
     uint32_t                    n_filters;
     uint32_t                    filter_memory;  /* bytes of all filters' per-stream memory */
     bool                        response_filters;   /* some filter looks at responses */
-    nc_filter_ref_t            *access_logs;
+    nc_access_log_ref_t        *access_logs;
     uint32_t                    n_access_logs;
     nc_upgrade_t               *upgrades;
     uint32_t                    n_upgrades;
@@ -54,6 +93,7 @@ typedef struct nc_hcm_conf_s {
 
     uint64_t                    idle_timeout_ms;            /* 3600000; 0: none */
     uint64_t                    stream_idle_timeout_ms;     /* 300000; 0: none */
+    uint64_t                    stream_flush_ms;            /* as stream_idle_timeout; 0: none */
     uint64_t                    request_timeout_ms;         /* 0: none */
     uint64_t                    request_headers_timeout_ms; /* 0: none */
     uint64_t                    max_stream_ms;              /* 0: none */
@@ -62,6 +102,7 @@ typedef struct nc_hcm_conf_s {
     uint64_t                    delayed_close_ms;           /* 1000; 0: at once */
     uint32_t                    max_requests;               /* per connection; 0: no limit */
     uint32_t                    max_headers_kb;
+    bool                        safe_max_connection;        /* http1_safe_max_connection_duration */
 
     nc_server_header_t          server_header;
     nc_str_t                    server_name;
@@ -76,6 +117,27 @@ typedef struct nc_hcm_conf_s {
     bool                        proxy_100_continue;
     bool                        strip_any_port;
     bool                        strip_matching_port;
+    bool                        strip_dot;                  /* strip_trailing_host_dot */
+    bool                        append_port;                /* append_x_forwarded_port */
+    bool                        mapped_ipv6;                /* IPv4 addresses as ::FFFF:a.b.c.d */
+    bool                        pack_trace_reason;
+    bool                        keep_after_error;           /* stream_error_on_invalid_... */
+    bool                        log_new_requests;           /* access_log_options; so below */
+    bool                        log_tunnels;
+    uint64_t                    log_interval_ms;            /* 0: none */
+    nc_str_t                    scheme;                     /* scheme_to_overwrite; len 0: none */
+    bool                        internal_unix;
+    nc_cidrs_t                  internal;                   /* internal_address_config */
+    nc_xfcc_t                   client_cert;
+    nc_xfcc_details_t           client_cert_details;
+    const nc_proxy_status_t    *proxy_status;               /* NULL: none */
+    const nc_local_reply_t     *local_reply;                /* NULL: none */
+    nc_filter_ref_t            *ip_detections;
+    uint32_t                    n_ip_detections;
+    nc_filter_ref_t            *early_mutations;
+    uint32_t                    n_early_mutations;
+    const nc_string_matcher_t  *ignored_upgrades;           /* ignore_http_11_upgrade */
+    uint32_t                    n_ignored_upgrades;
 
     nc_hcm_stats_t              stats;
     nc_router_stats_t           router_stats;
@@ -106,6 +168,9 @@ void nc_h2_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
 
 /* Node identity for add_user_agent and x-envoy-downstream headers (set at every root change). */
 extern nc_str_t  nc_http_service_cluster;
+
+/* True: the server drains, so every response says that its connection ends (set at root changes). */
+extern bool  nc_http_draining;
 extern nc_str_t  nc_http_service_node;
 
 #endif

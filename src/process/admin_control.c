@@ -5,8 +5,11 @@
 #include "os/broker.h"
 #include "process/vitals.h"
 
+#include "envoy/config/core/v3/base.pb-c.h"
+
 static nc_timer_t  drain_timer;
 static bool        drain_timed;
+static bool        drain_inbound_only;
 
 
 static void
@@ -57,35 +60,34 @@ nc_admin_reopen_logs(const nc_admin_request_t *q, nc_admin_reply_t *r)
 
 /* ---- /drain_listeners ---- */
 
-static bool
-close_inbound(void *ctx, const nc_loader_resource_t *r)
-{
-    bool  *all = ctx;
-
-    if (r->listener && !r->warming && !*all
-        && r->listener->ctx.traffic_direction == 1 && r->listener->socket_key)
-    {
-        nc_broker->unlisten(r->listener->socket_key);
-    }
-
-    return true;
-}
-
-
 static void
 close_listeners(bool inbound_only)
 {
-    bool  all = !inbound_only;
+    nc_loader_resource_t  r;
+    size_t                at = 0;
+    unsigned              n = 0;
 
-    if (all) {
-        nc_broker->drain();
-    } else {
-        nc_loader_each_listener(close_inbound, &all);
+    while (nc_loader_next_listener(&at, &r)) {
+        bool  inbound = r.listener && r.listener->ctx.traffic_direction
+                        == ENVOY__CONFIG__CORE__V3__TRAFFIC_DIRECTION__INBOUND;
+
+        if (r.listener == NULL || r.warming || (inbound_only && !inbound)) {
+            continue;
+        }
+
+        if (inbound_only && r.listener->socket_key) {
+            nc_broker->unlisten(r.listener->socket_key);
+        }
+
+        n++;
     }
+
+    if (!inbound_only) {
+        nc_broker->drain();
+    }
+
+    nc_vitals_listeners_stopped(n);
 }
-
-
-static bool  drain_inbound_only;
 
 
 static void

@@ -136,7 +136,7 @@ nc_admin_memory(const nc_admin_request_t *q, nc_admin_reply_t *r)
     envoy__admin__v3__memory__init(&m);
     m.allocated = now.allocated;
     m.heap_size = now.heap_size;
-    m.pageheap_free = now.free_in_heap;
+    m.pageheap_free = now.heap_size - NC_MIN(now.allocated, now.heap_size);
     m.total_physical_bytes = now.physical;
     r->type = NC_ADMIN_JSON;
     nc_print_json(&r->body, &m.base, NC_PRINT_PRETTY | NC_PRINT_DEFAULTS);

@@ -12,12 +12,14 @@
 #include "log/shared.h"
 #include "net/acceptor.h"
 #include "os/sock.h"
+#include "process/vitals.h"
 #include "upstream/pool.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 #define RETIRED_CHECK_MS    100u
+#define REPORT_MS           5000u               /* between two looks at our memory */
 
 typedef struct {
     nc_list_t       link;
@@ -44,6 +46,7 @@ static uint64_t            drain_deadline_ms;   /* 0: the worker stays */
 static nc_timer_t          retired_timer;
 static nc_timer_t          flush_timer;
 static bool                flushing;
+static nc_timer_t          report_timer;
 
 
 static const nc_listener_conf_t *
@@ -158,7 +161,10 @@ settle(socket_t *s)
     } else if (conf) {
         s->acceptor = nc_acceptor_open(conf, s->fd);
 
-        if (s->acceptor == NULL) {
+        if (s->acceptor) {
+            nc_counter_inc(root->listener_manager.listener_create_success);
+        } else {
+            nc_counter_inc(root->listener_manager.listener_create_failure);
             nc_log(ERROR, LISTENER, "listener %s: cannot watch its socket: %s",
                 conf->ctx.name.data, strerror(errno));
         }
@@ -183,6 +189,14 @@ drop_socket(socket_t *s)
 }
 
 
+static void
+on_report_timer(nc_timer_t *t)
+{
+    nc_vitals_report_memory(&root->server, 0);
+    nc_timer_start(t, REPORT_MS);
+}
+
+
 nc_rc_t
 nc_data_init(const nc_options_t *o, nc_errors_t *errors)
 {
@@ -203,6 +217,14 @@ nc_data_root_changed(const nc_root_t *now)
     nc_clusters = &now->clusters;
     nc_http_service_cluster = now->node_cluster;
     nc_http_service_node = now->node_id;
+    nc_http_draining = now->draining;
+
+    nc_vitals_count_files(&now->filesystem);
+
+    if (!nc_timer_running(&report_timer)) {
+        nc_timer_init(&report_timer, on_report_timer);
+        nc_timer_start(&report_timer, 1);
+    }
 
     nc_list_each(&sockets, it) {
         settle(nc_container_of(it, socket_t, link));

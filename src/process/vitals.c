@@ -3,6 +3,7 @@
 #include "config/image.h"
 #include "config/loader.h"
 #include "event/loop.h"
+#include "log/file.h"
 #include "os/family.h"
 #include "stats/exposition.h"
 
@@ -20,6 +21,7 @@
 static nc_stats_owner_t             *owner;
 static nc_server_stats_t             stats;
 static nc_listener_manager_stats_t   lm_stats;  /* the loader's: same names, same ids */
+static nc_filesystem_stats_t         file_stats;
 static nc_timer_t                    tick_timer;
 static nc_timer_t                    flush_timer;
 static uint64_t                      flush_ms;
@@ -70,16 +72,16 @@ nc_vitals_uptime_s(void)
 }
 
 
-/* Field 2 of /proc/self/statm: resident pages, shared ones included. */
+/* Resident pages of /proc/self/statm that are not shared, in bytes. */
 static uint64_t
-resident(void)
+own_memory(void)
 {
-    unsigned long  size, pages = 0;
+    unsigned long  size, resident, shared, pages = 0;
     FILE          *f = fopen("/proc/self/statm", "re");
 
     if (f) {
-        if (fscanf(f, "%lu %lu", &size, &pages) != 2) {
-            pages = 0;
+        if (fscanf(f, "%lu %lu %lu", &size, &resident, &shared) == 3 && resident > shared) {
+            pages = resident - shared;
         }
 
         fclose(f);
@@ -90,14 +92,66 @@ resident(void)
 
 
 void
-nc_vitals_memory(nc_memory_t *m)
+nc_vitals_report_memory(const nc_server_stats_t *st, uint64_t shared)
 {
     struct mallinfo2  info = mallinfo2();
 
-    m->allocated = info.uordblks + info.hblkhd;
-    m->heap_size = info.arena + info.hblkhd;
-    m->free_in_heap = info.fordblks;
-    m->physical = resident();
+    nc_gauge_set(st->memory_allocated, info.uordblks + info.hblkhd);
+    nc_gauge_set(st->memory_heap_size, info.arena + info.hblkhd);
+    nc_gauge_set(st->memory_physical_size, own_memory() + shared);
+}
+
+
+void
+nc_vitals_memory(nc_memory_t *m)
+{
+    nc_vitals_report_memory(&stats, nc_image_resident() + nc_stats_memory());
+    m->allocated = (uint64_t) nc_gauge_value(stats.memory_allocated);
+    m->heap_size = (uint64_t) nc_gauge_value(stats.memory_heap_size);
+    m->physical = (uint64_t) nc_gauge_value(stats.memory_physical_size);
+}
+
+
+static void
+count_file_event(nc_log_file_event_t event, int64_t n)
+{
+    switch (event) {
+
+    case NC_LOG_FILE_BUFFERED:
+        nc_counter_add(file_stats.write_buffered, (uint64_t) n);
+        break;
+
+    case NC_LOG_FILE_COMPLETED:
+        nc_counter_add(file_stats.write_completed, (uint64_t) n);
+        break;
+
+    case NC_LOG_FILE_FAILED:
+        nc_counter_add(file_stats.write_failed, (uint64_t) n);
+        break;
+
+    case NC_LOG_FILE_BY_TIMER:
+        nc_counter_add(file_stats.flushed_by_timer, (uint64_t) n);
+        break;
+
+    case NC_LOG_FILE_TOTAL:
+        nc_gauge_add(file_stats.write_total_buffered, n);
+        break;
+    }
+}
+
+
+void
+nc_vitals_count_files(const nc_filesystem_stats_t *st)
+{
+    file_stats = *st;
+    nc_log_file_hook = count_file_event;
+}
+
+
+void
+nc_vitals_listeners_stopped(unsigned n)
+{
+    nc_counter_add(lm_stats.listener_stopped, n);
 }
 
 
@@ -118,19 +172,15 @@ void
 nc_vitals_update(void)
 {
     nc_server_state_t  state = nc_vitals_state();
-    nc_memory_t        m;
     int64_t            active = 0;
 
-    nc_vitals_memory(&m);
+    nc_vitals_report_memory(&stats, nc_image_resident() + nc_stats_memory());
     nc_loader_each_listener(add_active, &active);
     nc_gauge_set(stats.state, state);
     nc_gauge_set(stats.live, state == NC_SERVER_LIVE);
     nc_gauge_set(stats.uptime, nc_vitals_uptime_s());
     nc_gauge_set(stats.concurrency, concurrency);
     nc_gauge_set(stats.total_connections, (uint64_t) NC_MAX(active, 0));
-    nc_gauge_set(stats.memory_allocated, m.allocated);
-    nc_gauge_set(stats.memory_heap_size, m.heap_size);
-    nc_gauge_set(stats.memory_physical_size, m.physical);
     nc_gauge_set(lm_stats.workers_started, workers_up || taken_over);
 }
 
@@ -210,14 +260,17 @@ version_number(void)
 void
 nc_vitals_init(const nc_options_t *options)
 {
-    uint64_t          seq;
-    const nc_root_t  *root = nc_image_root(&seq);
+    uint64_t               seq;
+    const nc_root_t       *root = nc_image_root(&seq);
+    nc_filesystem_stats_t  files;
 
     taken_over = root != NULL;
     concurrency = options->concurrency;
     owner = nc_stats_owner_create();
     nc_server_stats_init(&stats, owner, NC_STR("server"));
     nc_listener_manager_stats_init(&lm_stats, owner, NC_STR("listener_manager"));
+    nc_filesystem_stats_init(&files, owner, NC_STR("filesystem"));
+    nc_vitals_count_files(&files);
     nc_gauge_set(stats.version, version_number());
     nc_gauge_set(stats.hot_restart_epoch, options->restart_epoch);
 

@@ -6,6 +6,7 @@
 #define NC_PROCESS_VITALS_H
 
 #include "os/options.h"
+#include "stats/names.h"
 
 /* Envoy's admin.v3.ServerInfo.State, with the same numbers. */
 #define NC_SERVER_STATES(X)  \
@@ -41,14 +42,25 @@ void nc_vitals_update(void);
 /* Seconds since the start of the master. */
 uint64_t nc_vitals_uptime_s(void);
 
-/* Bytes: of the C library's heap, and of all memory of this process and what it shares. */
+/* Helper: /drain_listeners has closed so many. */
+void nc_vitals_listeners_stopped(unsigned n);
+
+/* Bytes, of all processes together; workers tell theirs every few seconds. */
 typedef struct {
-    uint64_t  allocated;
+    uint64_t  allocated;                        /* of the C library's heaps */
     uint64_t  heap_size;
-    uint64_t  free_in_heap;
-    uint64_t  physical;
+    uint64_t  physical;                         /* memory of their own, and what they share once */
 } nc_memory_t;
 
 void nc_vitals_memory(nc_memory_t *m);
+
+
+/* ---- any process ---- */
+
+/* Sets this process's share of server.memory_*; `shared`: bytes to count besides its own. */
+void nc_vitals_report_memory(const nc_server_stats_t *st, uint64_t shared);
+
+/* Counts what happens to log files from now on. */
+void nc_vitals_count_files(const nc_filesystem_stats_t *st);
 
 #endif

@@ -9,6 +9,8 @@
  */
 #include "http/stream.h"
 
+#include "os/family.h"
+
 
 static int
 step(nc_dir_t dir)
@@ -44,6 +46,10 @@ enter(nc_stream_t *s, nc_dir_t dir, int i)
 {
     s->self = (nc_filter_at_t) i;
     s->in_response = dir == NC_DIR_RESPONSE;
+
+    nc_words_conn(s->conn_info.id);
+    nc_words_stream(s->id, s->words.data, s->words.len);
+    nc_words_filter(s->hcm->filters[i].module->name);
 }
 
 

@@ -490,7 +490,7 @@ stream_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *scra
 
     switch (op->id) {
     case NC_OP_ACCESS_LOG_TYPE:
-        set_str(v, info->end_us > 0 ? NC_STR("DownstreamEnd") : NC_STR("NotSet"));
+        set_str(v, nc_str_c(nc_log_type_str((nc_log_type_t) info->log_type)));
         break;
     case NC_OP_CONNECTION_TERMINATION_DETAILS:
         set_str(v, nc_str_c(info->termination_details));

@@ -16,6 +16,7 @@
 #include "http/stream.h"
 
 #include "log/log.h"
+#include "os/family.h"
 
 #define PIPELINE_MAX    16384u                  /* bytes of later requests kept in memory */
 #define SESSION_MAGIC   0x6e633173u
@@ -35,6 +36,7 @@ typedef struct {
     uint8_t                    phase;
     bool                       close;           /* end the connection after this response */
     bool                       draining;
+    bool                       soft_drain;      /* grew too old, ends behind the next response */
     bool                       http_10;         /* version of the current request */
     bool                       keep_alive;      /* what its sender wants */
     bool                       chunked;         /* framing of the current response */
@@ -47,6 +49,9 @@ typedef struct {
     const nc_hcm_conf_t       *hcm;
     nc_stream_t               *stream;
     uint64_t                   idle_ms;         /* when an idle connection ends; 0: never */
+    uint64_t                   drain_ms;        /* when a draining idle one ends; 0: not */
+    uint64_t                   flush_ms;        /* when a client must have taken all; 0: none */
+    uint64_t                   flush_tx;        /* c->tx when flush_ms was set */
     uint64_t                   rx_counted;      /* bytes that stats have seen */
     uint64_t                   tx_counted;
     union {
@@ -106,8 +111,83 @@ static void
 become_idle(session_t *ss)
 {
     ss->phase = IDLE;
+    arm_at(ss, ss->drain_ms);
     ss->idle_ms = ss->hcm->idle_timeout_ms ? nc_now_ms + ss->hcm->idle_timeout_ms : 0;
+    ss->flush_ms = ss->hcm->stream_flush_ms ? nc_now_ms + ss->hcm->stream_flush_ms : 0;
+    ss->flush_tx = ss->conn->tx;
     arm_at(ss, ss->idle_ms);
+    arm_at(ss, ss->flush_ms);
+}
+
+
+/* The client takes nothing of the rest of a response. True: closed. */
+static bool
+is_stuck(session_t *ss)
+{
+    nc_conn_t  *c = ss->conn;
+
+    if (c->out.len == 0) {
+        ss->flush_ms = 0;
+        return false;
+    }
+
+    if (ss->flush_ms == 0 || ss->flush_ms > nc_now_ms) {
+        return false;
+    }
+
+    if (c->tx != ss->flush_tx) {
+        ss->flush_tx = c->tx;
+        ss->flush_ms = nc_now_ms + ss->hcm->stream_flush_ms;
+        return false;
+    }
+
+    nc_conn_close(c, NC_CLOSE_IDLE);
+
+    return true;
+}
+
+
+/* An idle connection whose time is over. True: it ends. */
+static bool
+end_idle(session_t *ss)
+{
+    nc_conn_t  *c = ss->conn;
+
+    if (ss->drain_ms && ss->drain_ms <= nc_now_ms) {
+        nc_counter_inc(ss->hcm->stats.downstream_cx_drain_close);
+        nc_conn_finish(c, NC_CLOSE_DRAIN, true, ss->hcm->delayed_close_ms);
+        return true;
+    }
+
+    if (ss->idle_ms && ss->idle_ms <= nc_now_ms) {
+        nc_counter_inc(ss->hcm->stats.downstream_cx_idle_timeout);
+        nc_conn_finish(c, NC_CLOSE_IDLE, true, ss->hcm->delayed_close_ms);
+        return true;
+    }
+
+    return is_stuck(ss);
+}
+
+
+/*
+ * max_connection_duration is over. The next response is the last; an idle connection waits for one
+ * as long as it drains, or, with http1_safe_max_connection_duration, as long as it may be idle.
+ */
+static void
+grow_old(session_t *ss)
+{
+    const nc_hcm_conf_t  *hcm = ss->hcm;
+
+    ss->draining = true;
+    nc_counter_inc(hcm->stats.downstream_cx_max_duration_reached);
+
+    if (hcm->safe_max_connection) {
+        ss->soft_drain = true;
+        nc_gauge_inc(hcm->stats.downstream_cx_http1_soft_drain);
+
+    } else {
+        ss->drain_ms = nc_now_ms + NC_MAX(hcm->drain_timeout_ms, (uint64_t) 1);
+    }
 }
 
 
@@ -118,12 +198,12 @@ on_timer(nc_timer_t *t)
     session_t  *ss = c->owner;
     uint64_t    age = max_age_ms(ss);
 
+    nc_words_conn(c->id);
+
     if (ss->stream) {
         nc_stream_on_timer(ss->stream);
 
-    } else if (ss->idle_ms && ss->idle_ms <= nc_now_ms) {
-        nc_counter_inc(ss->hcm->stats.downstream_cx_idle_timeout);
-        nc_conn_finish(c, NC_CLOSE_IDLE, true, ss->hcm->delayed_close_ms);
+    } else if (end_idle(ss)) {
         return;
     }
 
@@ -132,13 +212,13 @@ on_timer(nc_timer_t *t)
     }
 
     if (age && age <= nc_now_ms && !ss->draining) {
-        nc_counter_inc(ss->hcm->stats.downstream_cx_max_duration_reached);
-        c->ops->on_drain(c);
-        return;
+        grow_old(ss);
     }
 
     if (ss->stream == NULL) {
         arm_at(ss, ss->idle_ms);
+        arm_at(ss, ss->drain_ms);
+        arm_at(ss, c->out.len ? ss->flush_ms : 0);
     }
 
     arm_at(ss, ss->draining ? 0 : age);
@@ -453,7 +533,11 @@ begin_request(session_t *ss)
     nc_gauge_inc(ss->hcm->stats.downstream_rq_active);
 
     if (ss->hcm->request_headers_timeout_ms) {
-        nc_stream_deadline(s, NC_DEADLINE_REQUEST, ss->hcm->request_headers_timeout_ms);
+        nc_stream_deadline(s, NC_DEADLINE_HEADERS, ss->hcm->request_headers_timeout_ms);
+    }
+
+    if (ss->hcm->request_timeout_ms) {
+        nc_stream_deadline(s, NC_DEADLINE_REQUEST, ss->hcm->request_timeout_ms);
     }
 
     ss->stream = s;
@@ -465,11 +549,21 @@ begin_request(session_t *ss)
 }
 
 
+/* A wrong request that was read whole does not end the connection, when configured so. */
+static bool
+may_go_on(const session_t *ss, const nc_h1_head_t *head)
+{
+    return ss->hcm->keep_after_error && head->error == NC_H1_ERR_HOST_MISSING
+           && head->version == 11 && head->body == NC_H1_BODY_NONE && head->keep_alive;
+}
+
+
 static void
-malformed(session_t *ss, const nc_h1_head_t *head)
+malformed(session_t *ss, const nc_h1_head_t *head, size_t consumed)
 {
     nc_stream_t  *s = ss->stream;
     unsigned      status = nc_h1_error_status(head->error);
+    bool          close = !may_go_on(ss, head);
 
     nc_counter_inc(ss->hcm->stats.downstream_cx_protocol_error);
 
@@ -480,9 +574,14 @@ malformed(session_t *ss, const nc_h1_head_t *head)
     nc_log(DEBUG, HTTP1, "connection %" PRIu64 ": malformed request: %s", ss->conn->id,
            nc_h1_error_str(head->error));
 
+    if (!close) {
+        nc_buf_drain(&ss->conn->in, consumed);
+    }
+
     ss->phase = WAIT;
-    ss->close = true;
+    ss->close = close;
     ss->http_10 = head->version == 10;
+    s->no_reuse = close;
     s->info.protocol = NC_PROTOCOL_HTTP11;
     nc_stream_reply_malformed(s, status, nc_h1_reason(status), nc_h1_error_details(head->error));
 }
@@ -500,20 +599,43 @@ count_head(session_t *ss, const nc_h1_head_t *head)
 }
 
 
+/* ignore_http_11_upgrade: a request to go over to a protocol that is ignored is a plain one. */
+static void
+ignore_upgrade(session_t *ss, nc_stream_t *s, nc_h1_head_t *head)
+{
+    const nc_hcm_conf_t  *hcm = ss->hcm;
+    nc_str_t              type = nc_headers_value(&s->request, NC_H_UPGRADE);
+
+    for (uint32_t i = 0; i < hcm->n_ignored_upgrades; i++) {
+        if (nc_string_matcher_exec(&hcm->ignored_upgrades[i], type) == NC_OK) {
+            nc_headers_del_id(&s->request, NC_H_UPGRADE);
+            nc_headers_del_id(&s->request, NC_H_CONNECTION);
+            head->upgrade = false;
+            return;
+        }
+    }
+}
+
+
 /* The head is parsed: the phase that follows, and off to the filters. */
 static void
-head_is_parsed(session_t *ss, const nc_h1_head_t *head)
+head_is_parsed(session_t *ss, nc_h1_head_t *head)
 {
     nc_stream_t  *s = ss->stream;
-    bool          end = head->body == NC_H1_BODY_NONE && !head->upgrade && !head->is_connect;
+    bool          end;
 
+    if (head->upgrade && ss->hcm->n_ignored_upgrades) {
+        ignore_upgrade(ss, s, head);
+    }
+
+    end = head->body == NC_H1_BODY_NONE && !head->upgrade && !head->is_connect;
     count_head(ss, head);
     s->is_head = head->is_head;
     s->is_upgrade = head->upgrade;
     s->expect_continue = head->expect_continue;
     s->info.protocol = head->version == 10 ? NC_PROTOCOL_HTTP10 : NC_PROTOCOL_HTTP11;
     s->info.request_header_bytes = s->request.bytes;
-    nc_stream_deadline(s, NC_DEADLINE_REQUEST, 0);
+    nc_stream_deadline(s, NC_DEADLINE_HEADERS, 0);
 
     nc_headers_add_id(&s->request, NC_H_SCHEME,
                       head->scheme.data ? head->scheme : NC_STR("http"));
@@ -541,7 +663,7 @@ parse_head(session_t *ss)
     nc_stream_t   *s = ss->stream;
     char          *data = nc_buf_pullup(&c->in, c->in.len);
     nc_h1_head_t   head = { 0 };
-    size_t         consumed;
+    size_t         consumed = 0;
 
     switch (nc_h1_parse_request(&ss->parser, &ss->hcm->h1, data, c->in.len, &s->request, &head,
                                 &consumed))
@@ -559,8 +681,8 @@ parse_head(session_t *ss)
 
     default:
         nc_stream_hold_block(s, nc_buf_first(&c->in)->block);
-        malformed(ss, &head);
-        return false;
+        malformed(ss, &head, consumed);
+        return ss->phase == IDLE;
     }
 }
 
@@ -733,7 +855,9 @@ on_read(nc_conn_t *c)
     session_t  *ss = c->owner;
 
     NC_OBJ_CHECK(ss, SESSION_MAGIC);
+    nc_words_conn(c->id);
     serve(ss);
+    nc_words_conn(0);
 
     if (c->owner != ss) {
         return;                                 /* HTTP/2 has it now */
@@ -768,6 +892,11 @@ count_close(session_t *ss, nc_close_t why, bool active)
     nc_counter_inc(remote ? st->downstream_cx_destroy_remote : st->downstream_cx_destroy_local);
     nc_gauge_dec(st->downstream_cx_active);
     nc_gauge_dec(st->downstream_cx_http1_active);
+
+    if (ss->soft_drain) {
+        nc_gauge_dec(st->downstream_cx_http1_soft_drain);
+    }
+
     nc_histogram_record(st->downstream_cx_length_ms, nc_now_ms - ss->conn->opened_ms);
 
     if (active) {

@@ -1,41 +1,15 @@
 /* hcm.c: compiles an HttpConnectionManager message into an image object. */
-#include "http/hcm.h"
+#include "http/hcm_priv.h"
 
-#include "api/message.h"
 #include "upstream/h2_options.h"
 
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
-
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
-    message_t;
+typedef nc_hcm_message_t  message_t;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter  filter_t;
 
-#define ENUM(value)  \
-    ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__##value
+#define ENUM(value)  NC_HCM_ENUM(value)
 
 
-static nc_str_t
-copy(nc_compile_t *cc, const char *text)
-{
-    return nc_pool_str(cc->pool, nc_str_c(text));
-}
-
-
-static bool
-bool_or(const Google__Protobuf__BoolValue *v, bool otherwise)
-{
-    return v ? v->value : otherwise;
-}
-
-
-static uint32_t
-u32_or(const Google__Protobuf__UInt32Value *v, uint32_t otherwise)
-{
-    return v ? v->value : otherwise;
-}
-
-
-/* ---- filters and logs ---- */
+/* ---- filters ---- */
 
 /* An optional filter of a type that is not built in is left out (HttpFilter.is_optional). */
 static bool
@@ -74,7 +48,7 @@ compile_filter(nc_compile_t *cc, nc_hcm_conf_t *c, const filter_t *m)
         return;
     }
 
-    f->name = copy(cc, m->name);
+    f->name = nc_hcm_copy(cc, m->name);
     f->disabled = m->disabled;
     f->ctx_offset = c->filter_memory;
     c->filter_memory += (uint32_t) NC_ALIGN(f->module->http_filter->ctx_size, 16);
@@ -134,34 +108,14 @@ compile_filters(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 
 
 static void
-compile_logs(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
-{
-    c->access_logs = nc_pool_array(cc->pool, m->n_access_log, sizeof(*c->access_logs));
-
-    for (size_t i = 0; i < m->n_access_log; i++) {
-        nc_filter_ref_t  *log = &c->access_logs[c->n_access_logs];
-
-        log->name = copy(cc, m->access_log[i]->name);
-        log->conf = cc->extension(cc, NC_ACCESS_LOG, m->access_log[i]->name,
-                                  (const ProtobufCMessage *) m->access_log[i]->typed_config,
-                                  &log->module);
-
-        if (log->module && log->conf) {
-            c->n_access_logs++;
-        }
-    }
-}
-
-
-static void
 compile_upgrades(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 {
     c->upgrades = nc_pool_array(cc->pool, m->n_upgrade_configs, sizeof(*c->upgrades));
     c->n_upgrades = (uint32_t) m->n_upgrade_configs;
 
     for (size_t i = 0; i < m->n_upgrade_configs; i++) {
-        c->upgrades[i].type = copy(cc, m->upgrade_configs[i]->upgrade_type);
-        c->upgrades[i].enabled = bool_or(m->upgrade_configs[i]->enabled, true);
+        c->upgrades[i].type = nc_hcm_copy(cc, m->upgrade_configs[i]->upgrade_type);
+        c->upgrades[i].enabled = nc_bool_or(m->upgrade_configs[i]->enabled, true);
     }
 }
 
@@ -169,33 +123,57 @@ compile_upgrades(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 /* ---- options ---- */
 
 static void
-compile_limits(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+compile_limits(nc_hcm_conf_t *c, const message_t *m)
 {
-    const Envoy__Config__Core__V3__HttpProtocolOptions   *o = m->common_http_protocol_options;
-    const Envoy__Config__Core__V3__Http1ProtocolOptions  *h1 = m->http_protocol_options;
+    const Envoy__Config__Core__V3__HttpProtocolOptions  *o = m->common_http_protocol_options;
 
     c->idle_timeout_ms = nc_duration_ms(o ? o->idle_timeout : NULL, 3600000);
     c->max_connection_ms = nc_duration_ms(o ? o->max_connection_duration : NULL, 0);
     c->max_stream_ms = nc_duration_ms(o ? o->max_stream_duration : NULL, 0);
-    c->max_requests = o ? u32_or(o->max_requests_per_connection, 0) : 0;
+    c->safe_max_connection = m->http1_safe_max_connection_duration;
+    c->max_requests = o ? nc_u32_or(o->max_requests_per_connection, 0) : 0;
     c->stream_idle_timeout_ms = nc_duration_ms(m->stream_idle_timeout, 300000);
+    c->stream_flush_ms = nc_duration_ms(m->stream_flush_timeout, c->stream_idle_timeout_ms);
     c->request_timeout_ms = nc_duration_ms(m->request_timeout, 0);
     c->request_headers_timeout_ms = nc_duration_ms(m->request_headers_timeout, 0);
     c->drain_timeout_ms = nc_duration_ms(m->drain_timeout, 5000);
     c->delayed_close_ms = nc_duration_ms(m->delayed_close_timeout, 1000);
 
-    c->h1.max_bytes = u32_or(m->max_request_headers_kb, 60) * 1024;
-    c->h1.max_headers = o ? u32_or(o->max_headers_count, 100) : 100;
+    c->h1.max_bytes = nc_u32_or(m->max_request_headers_kb, 60) * 1024;
+    c->h1.max_headers = o ? nc_u32_or(o->max_headers_count, 100) : 100;
     c->h1.underscores = o ? (nc_h1_underscores_t) o->headers_with_underscores_action
                           : NC_H1_UNDERSCORES_ALLOW;
+}
 
-    if (h1) {
-        c->h1.accept_http_10 = h1->accept_http_10;
-        c->h1.default_host = copy(cc, h1->default_host_for_http_10);
-        c->h1.no_absolute_url = !bool_or(h1->allow_absolute_url, true);
-        c->h1.allow_chunked_length = h1->allow_chunked_length;
-        c->h1.enable_trailers = h1->enable_trailers;
-        c->proper_case = h1->header_key_format != NULL;
+
+static void
+compile_h1(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+{
+    const Envoy__Config__Core__V3__Http1ProtocolOptions  *o = m->http_protocol_options;
+    nc_string_matcher_t                                  *ignored;
+
+    c->keep_after_error = nc_bool_or(m->stream_error_on_invalid_http_message, false);
+
+    if (o == NULL) {
+        return;
+    }
+
+    c->keep_after_error = nc_bool_or(o->override_stream_error_on_invalid_http_message,
+                                     c->keep_after_error);
+    c->h1.accept_http_10 = o->accept_http_10;
+    c->h1.default_host = nc_hcm_copy(cc, o->default_host_for_http_10);
+    c->h1.no_absolute_url = !nc_bool_or(o->allow_absolute_url, true);
+    c->h1.allow_chunked_length = o->allow_chunked_length;
+    c->h1.allow_custom_methods = o->allow_custom_methods;
+    c->h1.enable_trailers = o->enable_trailers;
+    c->proper_case = o->header_key_format != NULL;
+
+    ignored = nc_pool_array(cc->pool, o->n_ignore_http_11_upgrade, sizeof(*ignored));
+    c->ignored_upgrades = ignored;
+    c->n_ignored_upgrades = (uint32_t) o->n_ignore_http_11_upgrade;
+
+    for (size_t i = 0; i < o->n_ignore_http_11_upgrade; i++) {
+        (void) nc_string_matcher_compile(cc, o->ignore_http_11_upgrade[i], &ignored[i]);
     }
 }
 
@@ -239,22 +217,13 @@ escaped_slashes(const message_t *m)
 
 
 static void
-compile_identity(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
+compile_target(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 {
-    c->server_name = m->server_name[0] ? copy(cc, m->server_name) : NC_STR("envoy");
-    c->server_header = (nc_server_header_t) m->server_header_transformation;
-    c->via = copy(cc, m->via);
-    c->use_remote_address = bool_or(m->use_remote_address, false);
-    c->xff_trusted_hops = m->xff_num_trusted_hops;
-    c->skip_xff_append = m->skip_xff_append;
-    c->add_user_agent = bool_or(m->add_user_agent, false);
-    c->generate_request_id = bool_or(m->generate_request_id, true);
-    c->preserve_request_id = m->preserve_external_request_id;
-    c->request_id_in_response = m->always_set_request_id_in_response;
     c->proxy_100_continue = m->proxy_100_continue;
     c->strip_any_port = m->strip_any_host_port;
     c->strip_matching_port = m->strip_matching_host_port;
-    c->path.normalize = bool_or(m->normalize_path, false);
+    c->strip_dot = m->strip_trailing_host_dot;
+    c->path.normalize = nc_bool_or(m->normalize_path, false);
     c->path.merge_slashes = m->merge_slashes;
     c->path.escaped_slashes = escaped_slashes(m);
 
@@ -270,7 +239,7 @@ compile_stats(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
 {
     nc_sb_t  prefix;
 
-    c->stat_prefix = copy(cc, m->stat_prefix);
+    c->stat_prefix = nc_hcm_copy(cc, m->stat_prefix);
 
     nc_sb_init(&prefix);
     nc_sb_printf(&prefix, "http.%s", m->stat_prefix);
@@ -299,12 +268,14 @@ nc_hcm_compile(nc_compile_t *cc, const message_t *m)
     unsigned        errors = cc->errors->n;
 
     compile_stats(cc, c, m);
-    compile_limits(cc, c, m);
+    compile_limits(c, m);
     compile_h2(c, m);
-    compile_identity(cc, c, m);
+    compile_h1(cc, c, m);
+    compile_target(cc, c, m);
+    nc_hcm_compile_edge(cc, c, m);
     compile_upgrades(cc, c, m);
     compile_filters(cc, c, m);
-    compile_logs(cc, c, m);
+    nc_hcm_compile_logs(cc, c, m);
     c->routes = nc_route_config_compile(cc, (const void *) m->route_config);
 
     return cc->errors->n > errors ? NULL : c;

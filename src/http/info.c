@@ -57,3 +57,16 @@ nc_protocol_str(nc_protocol_t p)
 
     return p < NC_COUNTOF(names) ? names[p] : "-";
 }
+
+
+const char *
+nc_log_type_str(nc_log_type_t type)
+{
+    switch (type) {
+    case NC_LOG_DOWNSTREAM_START:     return "DownstreamStart";
+    case NC_LOG_DOWNSTREAM_PERIODIC:  return "DownstreamPeriodic";
+    case NC_LOG_DOWNSTREAM_END:       return "DownstreamEnd";
+    case NC_LOG_DOWNSTREAM_TUNNEL:    return "DownstreamTunnelSuccessfullyEstablished";
+    default:                          return "NotSet";
+    }
+}

@@ -8,26 +8,38 @@
 #include "codec/headers.h"
 #include "os/addr.h"
 
-/* Response flags: symbol, Envoy's short and long name. */
+/* Response flags in Envoy's order: symbol, short and long name. */
 #define NC_RESPONSE_FLAGS(X)  \
+    X(LOCAL_HEALTH, "LH", "FailedLocalHealthCheck")  \
     X(NO_HEALTHY_UPSTREAM, "UH", "NoHealthyUpstream")  \
-    X(UPSTREAM_OVERFLOW, "UO", "UpstreamOverflow")  \
-    X(UPSTREAM_CONNECT_FAILURE, "UF", "UpstreamConnectionFailure")  \
-    X(NO_ROUTE, "NR", "NoRouteFound")  \
-    X(RETRY_LIMIT_EXCEEDED, "URX", "UpstreamRetryLimitExceeded")  \
-    X(NO_CLUSTER, "NC", "NoClusterFound")  \
-    X(DURATION_TIMEOUT, "DT", "DurationTimeout")  \
-    X(DOWNSTREAM_TERMINATION, "DC", "DownstreamConnectionTermination")  \
     X(UPSTREAM_TIMEOUT, "UT", "UpstreamRequestTimeout")  \
     X(LOCAL_RESET, "LR", "LocalReset")  \
     X(UPSTREAM_REMOTE_RESET, "UR", "UpstreamRemoteReset")  \
+    X(UPSTREAM_CONNECT_FAILURE, "UF", "UpstreamConnectionFailure")  \
     X(UPSTREAM_TERMINATION, "UC", "UpstreamConnectionTermination")  \
-    X(DOWNSTREAM_PROTOCOL_ERROR, "DPE", "DownstreamProtocolError")  \
-    X(UPSTREAM_PROTOCOL_ERROR, "UPE", "UpstreamProtocolError")  \
+    X(UPSTREAM_OVERFLOW, "UO", "UpstreamOverflow")  \
+    X(NO_ROUTE, "NR", "NoRouteFound")  \
+    X(DELAY_INJECTED, "DI", "DelayInjected")  \
+    X(FAULT_INJECTED, "FI", "FaultInjected")  \
+    X(RATE_LIMITED, "RL", "RateLimited")  \
+    X(UNAUTHORIZED, "UAEX", "UnauthorizedExternalService")  \
+    X(RATE_LIMIT_ERROR, "RLSE", "RateLimitServiceError")  \
+    X(DOWNSTREAM_TERMINATION, "DC", "DownstreamConnectionTermination")  \
+    X(RETRY_LIMIT_EXCEEDED, "URX", "UpstreamRetryLimitExceeded")  \
     X(STREAM_IDLE_TIMEOUT, "SI", "StreamIdleTimeout")  \
+    X(INVALID_HEADERS, "IH", "InvalidEnvoyRequestHeaders")  \
+    X(DOWNSTREAM_PROTOCOL_ERROR, "DPE", "DownstreamProtocolError")  \
     X(UPSTREAM_MAX_DURATION, "UMSDR", "UpstreamMaxStreamDurationReached")  \
+    X(CACHE_FILTER, "RFCF", "ResponseFromCacheFilter")  \
+    X(NO_FILTER_CONFIG, "NFCF", "NoFilterConfigFound")  \
+    X(DURATION_TIMEOUT, "DT", "DurationTimeout")  \
+    X(UPSTREAM_PROTOCOL_ERROR, "UPE", "UpstreamProtocolError")  \
+    X(NO_CLUSTER, "NC", "NoClusterFound")  \
+    X(OVERLOAD_MANAGER, "OM", "OverloadManagerTerminated")  \
+    X(DNS_FAILURE, "DF", "DnsResolutionFailed")  \
+    X(DROP_OVERLOAD, "DO", "DropOverLoad")  \
     X(DOWNSTREAM_REMOTE_RESET, "DR", "DownstreamRemoteReset")  \
-    X(OVERLOAD_MANAGER, "OM", "OverloadManagerTerminated")
+    X(DROP_UNCONDITIONAL, "UDO", "UnconditionalDropOverload")
 
 enum {
 #define X(id, abbr, name)  NC_RF_##id##_INDEX,
@@ -57,6 +69,18 @@ typedef enum {
     NC_PROTOCOL_HTTP3
 } nc_protocol_t;
 
+/* The occasion of a log line; numbers are those of data.accesslog.v3.AccessLogType. */
+typedef enum {
+    NC_LOG_NOT_SET = 0,
+    NC_LOG_DOWNSTREAM_START = 4,
+    NC_LOG_DOWNSTREAM_PERIODIC = 5,
+    NC_LOG_DOWNSTREAM_END = 6,
+    NC_LOG_DOWNSTREAM_TUNNEL = 10
+} nc_log_type_t;
+
+/* Its name in Envoy's enum. */
+const char *nc_log_type_str(nc_log_type_t type);
+
 /* "HTTP/1.1" and so on; "-" for none. */
 const char *nc_protocol_str(nc_protocol_t p);
 
@@ -70,6 +94,7 @@ typedef struct nc_conn_info_s {
     nc_peer_t  direct_remote;                   /* of the socket */
     nc_peer_t  local;
     nc_str_t   listener;                        /* name; image memory */
+    bool       is_tls;
     nc_str_t   requested_server_name;           /* SNI; data NULL: none */
 } nc_conn_info_t;
 
@@ -100,6 +125,9 @@ typedef struct nc_http_info_s {
     uint16_t               attempts;            /* upstream tries, 1 when no retry */
     nc_protocol_t          protocol;
     nc_protocol_t          upstream_protocol;
+    uint8_t                log_type;            /* nc_log_type_t of the line being written */
+    bool                   health_check;        /* a health checker's request */
+    bool                   traced;              /* chosen for tracing */
     const char            *details;             /* response code details; static or pool */
     const char            *termination_details; /* connection termination details, or NULL */
     const char            *upstream_failure;    /* transport failure reason, or NULL */

@@ -23,6 +23,29 @@ nc_manager_refuse(nc_stream_t *s, unsigned status, const char *details)
 
 /* ---- route, upgrade, 100-continue ---- */
 
+/* VirtualHost.require_tls: a request that came without is sent to https, whatever its route. */
+static void
+require_tls(nc_stream_t *s)
+{
+    const nc_vhost_t  *v = s->match.vhost;
+    nc_route_t        *r;
+
+    if (nc_str_eq(nc_headers_value(&s->request, NC_H_X_FORWARDED_PROTO), NC_STR("https"))
+        || (v->require_tls == NC_VHOST_TLS_EXTERNAL_ONLY && s->internal))
+    {
+        return;
+    }
+
+    r = nc_pool_new(&s->pool, nc_route_t);
+    r->kind = NC_ROUTE_REDIRECT;
+    r->redirect = &https_redirect;
+    r->vhost = v;
+    s->match.route = r;
+    s->match.weighted = NULL;
+    s->has_route = true;
+}
+
+
 static void
 find_route(nc_stream_t *s)
 {
@@ -53,29 +76,6 @@ find_route(nc_stream_t *s)
     if (s->match.route->forward && s->match.route->forward->idle_timeout_set) {
         nc_stream_deadline(s, NC_DEADLINE_IDLE, s->match.route->forward->idle_timeout_ms);
     }
-}
-
-
-/* VirtualHost.require_tls: a request that came without is sent to https, whatever its route. */
-static void
-require_tls(nc_stream_t *s)
-{
-    const nc_vhost_t  *v = s->match.vhost;
-    nc_route_t        *r;
-
-    if (nc_str_eq(nc_headers_value(&s->request, NC_H_X_FORWARDED_PROTO), NC_STR("https"))
-        || (v->require_tls == NC_VHOST_TLS_EXTERNAL_ONLY && s->internal))
-    {
-        return;
-    }
-
-    r = nc_pool_new(&s->pool, nc_route_t);
-    r->kind = NC_ROUTE_REDIRECT;
-    r->redirect = &https_redirect;
-    r->vhost = v;
-    s->match.route = r;
-    s->match.weighted = NULL;
-    s->has_route = true;
 }
 
 
@@ -249,6 +249,7 @@ void
 nc_manager_response(nc_stream_t *s, nc_headers_t *h)
 {
     const nc_hcm_conf_t  *hcm = s->hcm;
+    uint32_t              at = 0;
 
     if (hcm->proxy_status && s->info.flags) {
         nc_manager_proxy_status(s, h);
@@ -272,7 +273,7 @@ nc_manager_response(nc_stream_t *s, nc_headers_t *h)
     if (s->info.request_id.len > 0
         && (hcm->request_id_in_response
             || (s->internal
-                && nc_headers_has(&s->request, NC_STR("x-envoy-force-trace")))))
+                && nc_headers_find(&s->request, NC_STR("x-envoy-force-trace"), &at))))
     {
         nc_headers_set_id(h, NC_H_X_REQUEST_ID, s->info.request_id);
     }

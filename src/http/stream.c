@@ -2,7 +2,9 @@
 #include "http/stream.h"
 
 #include "http/access_log.h"
+#include "http/grpc.h"
 #include "log/log.h"
+#include "os/family.h"
 
 #include <sys/random.h>
 #include <unistd.h>
@@ -34,8 +36,9 @@ nc_stream_t *
 nc_stream_create(const nc_hcm_conf_t *hcm, uint32_t slot, const nc_stream_codec_t *codec,
     void *codec_owner, const nc_conn_info_t *conn)
 {
-    nc_pool_t     pool;
-    nc_stream_t  *s;
+    static uint64_t  last_id;
+    nc_pool_t        pool;
+    nc_stream_t     *s;
 
     nc_pool_init(&pool, &nc_pool_heap);
     s = nc_pool_new(&pool, nc_stream_t);
@@ -54,6 +57,7 @@ nc_stream_create(const nc_hcm_conf_t *hcm, uint32_t slot, const nc_stream_codec_
     s->codec = codec;
     s->codec_owner = codec_owner;
     s->random = nc_random();
+    s->id = ++last_id;
     nc_slot_ref(slot);
     nc_headers_init(&s->request, &s->pool);
 
@@ -210,17 +214,34 @@ void
 nc_stream_on_headers(nc_stream_t *s, bool end)
 {
     const nc_hcm_conf_t  *hcm = s->hcm;
+    nc_str_t              path;
 
     s->request_done = end;
 
     if (end) {
         s->info.request_end_us = nc_now_us;
+        nc_stream_deadline(s, NC_DEADLINE_REQUEST, 0);
 
-    } else {
+    } else if (s->deadlines[NC_DEADLINE_REQUEST] == 0) {
         nc_stream_deadline(s, NC_DEADLINE_REQUEST, hcm->request_timeout_ms);
     }
 
-    nc_stream_deadline(s, NC_DEADLINE_DURATION, hcm->max_stream_ms);
+    if (hcm->max_stream_ms) {
+        nc_stream_deadline(s, NC_DEADLINE_DURATION, hcm->max_stream_ms);
+    }
+
+    if (hcm->log_interval_ms) {
+        nc_stream_deadline(s, NC_DEADLINE_LOG, hcm->log_interval_ms);
+    }
+
+    s->words = nc_headers_value(&s->request, NC_H_METHOD);
+    path = nc_headers_value(&s->request, NC_H_PATH);
+
+    if (path.data > s->words.data && path.data - s->words.data < (ptrdiff_t) NC_WORDS_REQUEST) {
+        s->words.len = (size_t) (path.data - s->words.data) + path.len;     /* in one line */
+    }
+
+    nc_words_stream(s->id, s->words.data, s->words.len);
 
     if (nc_manager_request(s)) {
         nc_chain_headers(s, NC_DIR_REQUEST, end);
@@ -381,8 +402,12 @@ nc_stream_send_headers(nc_stream_t *s, bool end)
     s->response_started = true;
 
     nc_manager_response(s, s->response);
-    count_status(s, (unsigned) code);
+    count_status(s, s->info.status);
     s->codec->headers(s, s->response, end);
+
+    if (s->upgraded && s->hcm->log_tunnels && !s->ended) {
+        nc_stream_log(s, NC_LOG_DOWNSTREAM_TUNNEL);
+    }
 
     if (end && !s->ended) {
         response_is_whole(s);
@@ -411,28 +436,6 @@ nc_stream_send_trailers(nc_stream_t *s)
     if (!s->ended) {
         response_is_whole(s);
     }
-}
-
-
-/* Headers of a local reply. */
-static nc_headers_t *
-reply_headers(nc_stream_t *s, unsigned status, nc_str_t body)
-{
-    nc_headers_t  *h = nc_pool_new(&s->pool, nc_headers_t);
-    char          *digits = nc_pool_alloc(&s->pool, 24);
-    size_t         n;
-
-    nc_headers_init(h, &s->pool);
-    n = nc_u64_format(digits, status);
-    nc_headers_add_id(h, NC_H_STATUS, nc_str(digits, n));
-
-    if (body.len > 0) {
-        n = nc_u64_format(digits + 4, body.len);
-        nc_headers_add_id(h, NC_H_CONTENT_LENGTH, nc_str(digits + 4, n));
-        nc_headers_add_id(h, NC_H_CONTENT_TYPE, NC_STR("text/plain"));
-    }
-
-    return h;
 }
 
 
@@ -495,14 +498,7 @@ nc_stream_reply(nc_stream_t *s, unsigned status, nc_str_t body, const char *deta
     }
 
     stop_request(s, details);
-    h = reply_headers(s, status, body);
-    body = nc_pool_str(&s->pool, body);
-    s->info.local_reply_body = body;
-
-    if (edit) {
-        edit(s, h, data);
-    }
-
+    h = nc_local_reply_make(s, status, &body, edit, data);
     s->response = h;
     nc_chain_headers(s, NC_DIR_RESPONSE, body.len == 0 || s->is_head);
 
@@ -517,12 +513,10 @@ nc_stream_reply_malformed(nc_stream_t *s, unsigned status, nc_str_t body, const 
 {
     nc_buf_t  data;
 
-    s->no_reuse = true;
     s->request_done = true;
     s->info.flags |= NC_RF_DOWNSTREAM_PROTOCOL_ERROR;
     stop_request(s, details);
-    s->info.local_reply_body = body;
-    s->response = reply_headers(s, status, body);
+    s->response = nc_local_reply_make(s, status, &body, NULL, NULL);
     nc_stream_send_headers(s, body.len == 0);
 
     if (body.len > 0) {
@@ -591,7 +585,8 @@ idle_timeout(nc_stream_t *s)
         return;
     }
 
-    nc_stream_reply(s, 408, NC_STR("stream timeout"), "stream_idle_timeout", NULL, NULL);
+    nc_stream_reply(s, s->request_done ? 504 : 408, NC_STR("stream timeout"),
+                    "stream_idle_timeout", NULL, NULL);
 }
 
 
@@ -601,6 +596,24 @@ request_timeout(nc_stream_t *s)
     nc_counter_inc(s->hcm->stats.downstream_rq_timeout);
     s->no_reuse = true;
     nc_stream_reply(s, 408, NC_STR("request timeout"), "request_overall_timeout", NULL, NULL);
+}
+
+
+static void
+headers_timeout(nc_stream_t *s)
+{
+    nc_counter_inc(s->hcm->stats.downstream_rq_header_timeout);
+    s->no_reuse = true;
+    nc_stream_reply(s, 408, NC_STR("request header timeout"), "request_header_timeout", NULL,
+                    NULL);
+}
+
+
+static void
+periodic_log(nc_stream_t *s)
+{
+    nc_stream_log(s, NC_LOG_DOWNSTREAM_PERIODIC);
+    nc_stream_deadline(s, NC_DEADLINE_LOG, s->hcm->log_interval_ms);
 }
 
 
@@ -616,8 +629,9 @@ duration_timeout(nc_stream_t *s)
         return;
     }
 
-    nc_stream_reply(s, 408, NC_STR("downstream duration timeout"), "max_duration_timeout", NULL,
-                    NULL);
+    s->reply_grpc = NC_GRPC_DEADLINE_EXCEEDED;
+    nc_stream_reply(s, s->request_done ? 504 : 408, NC_STR("downstream duration timeout"),
+                    "max_duration_timeout", NULL, NULL);
 }
 
 
@@ -636,7 +650,9 @@ nc_stream_on_timer(nc_stream_t *s)
 
         switch ((nc_deadline_t) i) {
         case NC_DEADLINE_IDLE:      idle_timeout(s);      break;
+        case NC_DEADLINE_HEADERS:   headers_timeout(s);   break;
         case NC_DEADLINE_REQUEST:   request_timeout(s);   break;
+        case NC_DEADLINE_LOG:       periodic_log(s);      break;
         case NC_DEADLINE_DURATION:  duration_timeout(s);  break;
         default:
             if (s->on_deadline) {
@@ -667,15 +683,21 @@ destroy_filters(nc_stream_t *s)
 }
 
 
-static void
-write_logs(nc_stream_t *s)
+void
+nc_stream_log(nc_stream_t *s, nc_log_type_t type)
 {
     nc_http_view_t  view = nc_stream_view(s);
 
-    for (uint32_t i = 0; i < s->hcm->n_access_logs; i++) {
-        const nc_filter_ref_t  *log = &s->hcm->access_logs[i];
+    s->info.log_type = (uint8_t) type;
 
-        log->module->access_log->log(log->conf, &view);
+    for (uint32_t i = 0; i < s->hcm->n_access_logs; i++) {
+        const nc_access_log_ref_t  *log = &s->hcm->access_logs[i];
+
+        if (log->filter == NULL
+            || nc_log_filter_holds(log->filter, &view, s->random, &s->pool))
+        {
+            log->module->access_log->log(log->conf, &view);
+        }
     }
 }
 
@@ -700,7 +722,7 @@ nc_stream_end(nc_stream_t *s)
     }
 
     s->codec->done(s);
-    write_logs(s);                              /* while the filters still hold what is logged */
+    nc_stream_log(s, NC_LOG_DOWNSTREAM_END);    /* while the filters still hold what is logged */
     destroy_filters(s);
     nc_defer(release, s);
 }

@@ -33,8 +33,10 @@ typedef struct nc_stream_codec_s {
 
 typedef enum {
     NC_DEADLINE_IDLE,
-    NC_DEADLINE_REQUEST,
+    NC_DEADLINE_HEADERS,                        /* the whole head of the request */
+    NC_DEADLINE_REQUEST,                        /* the whole request */
     NC_DEADLINE_DURATION,
+    NC_DEADLINE_LOG,                            /* the next periodic line of the access logs */
     NC_DEADLINE_ROUTE,                          /* the router's: whole response */
     NC_DEADLINE_TRY,                            /* the router's: this try */
     NC_DEADLINE_BACK_OFF,                       /* the router's: until the next try */
@@ -78,6 +80,9 @@ struct nc_stream_s {
     bool                       no_reuse;        /* the connection must end after this stream */
     bool                       request_gated;
     bool                       in_response;     /* direction of the running callback */
+    bool                       internal;        /* sent by an internal client */
+    bool                       edge;            /* external, and we are the first to see it */
+    uint8_t                    reply_grpc;      /* gRPC status of a local reply; 0: by the status */
     nc_filter_at_t             self;            /* filter whose callback is running */
     uint32_t                   slot;            /* pinned: the listener's */
 
@@ -97,6 +102,8 @@ struct nc_stream_s {
     const char                *no_route_details;
     uint64_t                   request_limit;
     uint64_t                   response_limit;
+    uint64_t                   id;              /* of this process's streams */
+    nc_str_t                   words;           /* request line, for the worker's last words */
     uint64_t                   random;          /* for weighted choices; fixed for the stream */
 
     uint64_t                   deadlines[NC_DEADLINES];     /* nc_now_ms; 0: off */
@@ -150,6 +157,9 @@ nc_stream_touch(nc_stream_t *s)
         s->deadlines[NC_DEADLINE_IDLE] = nc_now_ms + s->hcm->stream_idle_timeout_ms;
     }
 }
+
+/* Writes the access logs whose filters hold, now. */
+void nc_stream_log(nc_stream_t *s, nc_log_type_t type);
 
 /* Through the filters (chain.c). */
 void nc_chain_headers(nc_stream_t *s, nc_dir_t dir, bool end);

@@ -73,6 +73,7 @@
     COUNTER(downstream_rq_max_duration_reached)  \
     COUNTER(downstream_rq_non_relative_path)  \
     COUNTER(downstream_rq_redirected_with_normalized_path)  \
+    COUNTER(downstream_rq_rejected_via_ip_detection)  \
     COUNTER(downstream_rq_response_before_rq_complete)  \
     COUNTER(downstream_rq_rx_reset)  \
     COUNTER(downstream_rq_timeout)  \
@@ -84,6 +85,7 @@
     COUNTER(rs_too_large)  \
     GAUGE(downstream_cx_active)  \
     GAUGE(downstream_cx_http1_active)  \
+    GAUGE(downstream_cx_http1_soft_drain)  \
     GAUGE(downstream_cx_http2_active)  \
     GAUGE(downstream_cx_rx_bytes_buffered)  \
     GAUGE(downstream_cx_tx_bytes_buffered)  \
@@ -96,6 +98,11 @@
 #define NC_ROUTER_STATS(COUNTER, GAUGE, HISTOGRAM)  \
     COUNTER(no_cluster)  \
     COUNTER(no_route)  \
+    COUNTER(passthrough_internal_redirect_bad_location)  \
+    COUNTER(passthrough_internal_redirect_no_route)  \
+    COUNTER(passthrough_internal_redirect_predicate)  \
+    COUNTER(passthrough_internal_redirect_too_many_redirects)  \
+    COUNTER(passthrough_internal_redirect_unsafe_scheme)  \
     COUNTER(rq_direct_response)  \
     COUNTER(rq_redirect)  \
     COUNTER(rq_reset_after_downstream_response_started)  \
@@ -153,6 +160,8 @@
     COUNTER(upstream_flow_control_drained_total)  \
     COUNTER(upstream_flow_control_paused_reading_total)  \
     COUNTER(upstream_flow_control_resumed_reading_total)  \
+    COUNTER(upstream_internal_redirect_failed_total)  \
+    COUNTER(upstream_internal_redirect_succeeded_total)  \
     COUNTER(upstream_rq_cancelled)  \
     COUNTER(upstream_rq_completed)  \
     COUNTER(upstream_rq_maintenance_mode)  \
@@ -164,6 +173,7 @@
     COUNTER(upstream_rq_per_try_timeout)  \
     COUNTER(upstream_rq_retry)  \
     COUNTER(upstream_rq_retry_backoff_exponential)  \
+    COUNTER(upstream_rq_retry_backoff_ratelimited)  \
     COUNTER(upstream_rq_retry_limit_exceeded)  \
     COUNTER(upstream_rq_retry_overflow)  \
     COUNTER(upstream_rq_retry_success)  \

@@ -1,0 +1,4 @@
+nc_module_name=envoy.http.early_header_mutation.header_mutation
+nc_module_kind=early_header_mutation
+nc_module_symbol=nc_early_header_mutation_header_mutation_module
+nc_module_srcs="header_mutation.c"

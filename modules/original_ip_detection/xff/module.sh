@@ -1,0 +1,4 @@
+nc_module_name=envoy.http.original_ip_detection.xff
+nc_module_kind=original_ip_detection
+nc_module_symbol=nc_original_ip_detection_xff_module
+nc_module_srcs="xff.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.request_id.uuid
+nc_module_kind=request_id
+nc_module_symbol=nc_request_id_uuid_module
+nc_module_srcs="uuid.c"

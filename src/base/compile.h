@@ -56,6 +56,19 @@ struct nc_compile_s {
     const void *(*route_extension)(nc_compile_t *cc, int kind, const char *name,
         const struct ProtobufCMessage *typed_config, const struct nc_module_s **module);
 
+    /*
+     * The static secret of this name (tls.v3.Secret), or NULL; the object depends on it from here
+     * on. May itself be NULL: there are none.
+     */
+    const struct ProtobufCMessage *(*secret)(nc_compile_t *cc, const char *name);
+
+    /*
+     * Says that what is compiled follows from the file `path`: when its bytes change, or it is
+     * replaced, the object is compiled again. `folder` (may be NULL) is watched too. May be NULL.
+     */
+    void (*depends)(nc_compile_t *cc, const char *path, const char *folder);
+
+    nc_str_t                         scope;     /* prefix of stats: "cluster.a"; may be empty */
     const struct nc_listener_ctx_s  *listener;  /* when compiling inside a listener; else NULL */
     void                            *owner;     /* the loader's own */
 };

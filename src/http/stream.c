@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define FIRST_HEADERS   16
+bool  nc_http_draining;
 
 
 uint64_t
@@ -67,7 +67,8 @@ nc_stream_create(const nc_hcm_conf_t *hcm, uint32_t slot, const nc_stream_codec_
     s->info.start_us = nc_now_us;
     s->info.start_wall_us = nc_wall_us();
 
-    nc_stream_deadline(s, NC_DEADLINE_IDLE, hcm->stream_idle_timeout_ms);
+    s->idle_ms = hcm->stream_idle_timeout_ms;
+    nc_stream_deadline(s, NC_DEADLINE_IDLE, s->idle_ms);
 
     return s;
 }
@@ -725,4 +726,65 @@ nc_stream_end(nc_stream_t *s)
     nc_stream_log(s, NC_LOG_DOWNSTREAM_END);    /* while the filters still hold what is logged */
     destroy_filters(s);
     nc_defer(release, s);
+}
+
+
+/* ---- once more ---- */
+
+static void
+forget(nc_stream_t *s)
+{
+    for (uint32_t i = 0; i < s->hcm->n_filters; i++) {
+        for (unsigned dir = 0; dir < NC_DIRS; dir++) {
+            nc_filter_dir_t  *d = &s->filters[i].dir[dir];
+
+            nc_buf_fini(&d->hold);
+            *d = (nc_filter_dir_t) { .seen = 0 };
+            nc_buf_init(&d->hold);
+        }
+    }
+
+    if (s->hcm->filter_memory) {
+        memset(s->filter_memory, 0, s->hcm->filter_memory);
+    }
+
+    for (unsigned i = NC_DEADLINE_ROUTE; i < NC_DEADLINES; i++) {
+        nc_stream_deadline(s, (nc_deadline_t) i, 0);
+    }
+
+    s->response = s->response_trailers = NULL;
+    s->on_deadline = NULL;
+    s->on_gate = NULL;
+    s->info.flags = 0;
+    s->info.status = s->info.attempts = 0;
+    s->info.details = s->info.upstream_failure = NULL;
+    s->info.cluster_name = s->info.upstream_host_name = NC_STR_NULL;
+}
+
+
+void
+nc_stream_restart(nc_stream_t *s, nc_buf_t *body, unsigned status, const char *details)
+{
+    bool  has_body = body->len > 0;
+    bool  has_trailers = s->request_trailers && s->request_trailers->live > 0;
+
+    s->info.status = (uint16_t) status;
+    s->info.details = details;
+    s->info.end_us = nc_now_us;
+    nc_stream_log(s, NC_LOG_DOWNSTREAM_END);
+    destroy_filters(s);
+    forget(s);
+    s->info.end_us = 0;
+
+    nc_counter_inc(s->hcm->stats.downstream_rq_total);
+    nc_manager_reroute(s);
+    nc_chain_headers(s, NC_DIR_REQUEST, !has_body && !has_trailers);
+
+    if (has_body && !s->ended && !s->replied) {
+        nc_chain_data(s, NC_DIR_REQUEST, body, !has_trailers);
+    }
+
+    if (has_trailers && !s->ended && !s->replied) {
+        nc_chain_trailers(s, NC_DIR_REQUEST);
+    }
 }

@@ -589,10 +589,10 @@ nc_loader_recover(nc_loader_done_fn *done, void *ctx)
 
 
 void
-nc_loader_set_draining(bool draining)
+nc_loader_set_draining(uint32_t reasons)
 {
-    if (nc_loader.draining != draining) {
-        nc_loader.draining = draining;
+    if (nc_loader.draining != reasons) {
+        nc_loader.draining = reasons;
 
         if (nc_loader.live) {
             nc_publish_soon();

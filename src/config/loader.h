@@ -77,7 +77,7 @@ void nc_loader_reload(nc_loader_done_fn *done, void *ctx);
 void nc_loader_recover(nc_loader_done_fn *done, void *ctx);
 
 /* For /drain_listeners and /healthcheck/fail: nc_root_t.draining, published soon. */
-void nc_loader_set_draining(bool draining);
+void nc_loader_set_draining(uint32_t reasons);
 
 /* True once the first configuration was published (server state LIVE). */
 bool nc_loader_is_live(void);

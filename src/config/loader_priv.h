@@ -104,7 +104,7 @@ typedef struct {
     uint64_t                         generation;
     bool                             up;
     bool                             live;
-    bool                             draining;
+    uint32_t                         draining;  /* nc_draining_t bits */
     bool                             sweep;     /* names of the helper before us are still there */
     nc_stats_owner_t                *stats;
     nc_cluster_manager_stats_t       cm_stats;

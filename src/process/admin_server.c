@@ -69,7 +69,9 @@ static nc_stats_owner_t        *owner;
 static nc_listener_stats_t      lstats;
 static nc_hcm_stats_t           hstats;
 
-static const nc_h1_options_t  h1 = { .accept_http_10 = true };
+static const nc_h1_options_t  h1 = {
+    .accept_http_10 = true, .default_host = NC_STR_INIT("admin")
+};
 
 static void serve(client_t *cl);
 

@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "log/shared.h"
 #include "net/acceptor.h"
+#include "net/tls.h"
 #include "os/sock.h"
 #include "process/vitals.h"
 #include "upstream/pool.h"
@@ -217,7 +218,7 @@ nc_data_root_changed(const nc_root_t *now)
     nc_clusters = &now->clusters;
     nc_http_service_cluster = now->node_cluster;
     nc_http_service_node = now->node_id;
-    nc_http_draining = now->draining;
+    nc_http_draining = now->draining != 0;
 
     nc_vitals_count_files(&now->filesystem);
 
@@ -231,6 +232,7 @@ nc_data_root_changed(const nc_root_t *now)
     }
 
     nc_upstream_root_changed();
+    nc_tls_root_changed();
 }
 
 

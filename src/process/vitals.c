@@ -26,8 +26,7 @@ static nc_timer_t                    tick_timer;
 static nc_timer_t                    flush_timer;
 static uint64_t                      flush_ms;
 static unsigned                      concurrency;
-static bool                          failed;    /* /healthcheck/fail */
-static bool                          drains;    /* /drain_listeners?graceful */
+static uint32_t                      draining;  /* nc_draining_t bits */
 static bool                          taken_over;    /* a helper before us had published */
 static bool                          workers_up;
 
@@ -50,7 +49,7 @@ nc_vitals_state(void)
 {
     nc_loader_resource_t  b;
 
-    if (failed || nc_family->stopping) {
+    if ((draining & NC_DRAINING_FAILED) || nc_family->stopping) {
         return NC_SERVER_DRAINING;
     }
 
@@ -188,16 +187,16 @@ nc_vitals_update(void)
 void
 nc_vitals_fail(bool fail)
 {
-    failed = fail;
-    nc_loader_set_draining(failed || drains);
+    draining = fail ? draining | NC_DRAINING_FAILED : draining & ~(uint32_t) NC_DRAINING_FAILED;
+    nc_loader_set_draining(draining);
 }
 
 
 void
 nc_vitals_drain(void)
 {
-    drains = true;
-    nc_loader_set_draining(true);
+    draining |= NC_DRAINING_LISTENERS;
+    nc_loader_set_draining(draining);
 }
 
 
@@ -274,8 +273,9 @@ nc_vitals_init(const nc_options_t *options)
     nc_gauge_set(stats.version, version_number());
     nc_gauge_set(stats.hot_restart_epoch, options->restart_epoch);
 
-    if (root && root->draining) {               /* the helper before us was told so */
-        nc_vitals_drain();
+    if (root) {                                 /* what the helper before us was told */
+        draining = root->draining;
+        nc_loader_set_draining(draining);
     }
 
     nc_timer_init(&tick_timer, on_tick);

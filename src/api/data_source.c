@@ -47,6 +47,11 @@ from_file(nc_compile_t *cc, const struct Envoy__Config__Core__V3__DataSource *ms
     ssize_t      n = -1;
     struct stat  st;
 
+    if (cc->depends) {
+        cc->depends(cc, msg->filename,
+            msg->watched_directory ? msg->watched_directory->path : NULL);
+    }
+
     fd = open(msg->filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0) {
         goto fail;

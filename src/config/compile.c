@@ -111,6 +111,31 @@ has_cluster(nc_compile_t *cc, nc_str_t name)
 }
 
 
+static void
+depends(nc_compile_t *cc, const char *path, const char *folder)
+{
+    context_t  *x = cc->owner;
+
+    if (x->compiled) {
+        nc_depends_on_file(&x->res->depends, path, folder);
+    }
+}
+
+
+static const ProtobufCMessage *
+secret(nc_compile_t *cc, const char *name)
+{
+    context_t       *x = cc->owner;
+    const nc_res_t  *r = nc_map_get(&x->load->by_name[NC_RES_SECRET], nc_str_c(name));
+
+    if (x->compiled) {
+        nc_depends_on_secret(&x->res->depends, name, r ? r->hash : 0);
+    }
+
+    return r ? r->message : NULL;
+}
+
+
 /* The message inside typed_config, and its module; NULL: errors were added, or neither is there. */
 static const ProtobufCMessage *
 find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCMessage *any,
@@ -398,7 +423,7 @@ compile_into(nc_load_t *load, nc_res_t *r, nc_pool_t *pool, uint32_t slot, compi
         .pool = pool, .errors = &load->errors, .slot = slot, .check_only = compiled == NULL,
         .stats = compiled ? compiled->stats : NULL, .locate = locate, .log_file = log_file,
         .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
-        .owner = &x,
+        .secret = secret, .depends = depends, .owner = &x,
     };
 
     if (r->kind == NC_RES_CLUSTER) {
@@ -602,6 +627,9 @@ nc_load_compile(nc_load_t *load)
 
         if (r->kind == NC_RES_BOOTSTRAP) {
             compile_bootstrap(load, r);
+
+        } else if (r->kind == NC_RES_SECRET) {
+            continue;                           /* those who use it read it */
 
         } else if (load->check_only) {
             compile_for_errors(load, r);

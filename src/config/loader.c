@@ -56,7 +56,7 @@ make_text(const nc_load_t *load, bool ok, nc_sb_t *out)
 static void
 start_next(void)
 {
-    if (nc_loader.waiting.n && nc_loader.load == NULL) {
+    if ((nc_loader.waiting.n || nc_loader.refresh) && nc_loader.load == NULL) {
         nc_post(&nc_loader.post);
     }
 }
@@ -273,7 +273,7 @@ write_log(nc_load_t *load)
         return NC_OK;
     }
 
-    if (load->recovering) {
+    if (load->from == NC_LOAD_LOG) {
         nc_loader.generation = nc_clog_generation(nc_loader.log);
         return NC_OK;
     }
@@ -384,6 +384,23 @@ on_seen_timer(nc_timer_t *t)
 }
 
 
+static void
+watch_folders(void)
+{
+    nc_watch_begin();
+
+    for (size_t i = 0; i < nc_loader.current.n; i++) {
+        const nc_depends_t  *d = &nc_loader.current.items[i]->depends;
+
+        for (size_t k = 0; k < d->folders.n; k++) {
+            nc_watch_add(d->folders.items[k]);
+        }
+    }
+
+    nc_watch_end();
+}
+
+
 /* What was current and is not in `next` goes; `next` becomes current. */
 static void
 swap_state(nc_load_t *load)
@@ -398,7 +415,7 @@ swap_state(nc_load_t *load)
             if (now == NULL && r->kind == NC_RES_CLUSTER) {
                 nc_counter_inc(nc_loader.cm_stats.cluster_removed);
 
-            } else if (now == NULL) {
+            } else if (now == NULL && r->kind == NC_RES_LISTENER) {
                 nc_counter_inc(nc_loader.lm_stats.listener_removed);
             }
         }
@@ -421,6 +438,7 @@ swap_state(nc_load_t *load)
 
     load->fresh.n = 0;                          /* no longer the load's to abort */
     set_gauges();
+    watch_folders();
 }
 
 
@@ -514,8 +532,36 @@ warm(nc_load_t *load)
 
 /* ---- beginning ---- */
 
+static nc_rc_t
+read_resources(nc_load_t *load)
+{
+    if (load->from == NC_LOAD_CURRENT) {
+        nc_load_refresh(load);
+
+        return NC_OK;
+    }
+
+    if (load->from == NC_LOAD_LOG) {
+        if (nc_load_replay(load) != NC_OK) {
+            return NC_ERROR;
+        }
+
+    } else {
+        load->doc = nc_loader_read(nc_loader.options, &load->errors);
+
+        if (load->doc == NULL || nc_load_split(load) != NC_OK) {
+            return NC_ERROR;
+        }
+    }
+
+    nc_load_diff(load);
+
+    return NC_OK;
+}
+
+
 static void
-begin(bool recovering)
+begin(nc_load_from_t from)
 {
     nc_load_t           *load = nc_calloc(sizeof(*load));
     nc_load_done_vec_t   none = NC_VEC_INIT;
@@ -525,20 +571,12 @@ begin(bool recovering)
     load->done = nc_loader.waiting;
     nc_loader.waiting = none;
     nc_loader.load = load;
-    load->recovering = recovering;
+    load->from = from;
+    nc_loader.refresh = false;                  /* every load looks at what it depends on */
     nc_timer_init(&load->timer, on_warm_timer);
-
-    if (recovering) {
-        rc = nc_load_replay(load);
-
-    } else {
-        load->doc = nc_loader_read(nc_loader.options, &load->errors);
-        rc = load->doc ? nc_load_split(load) : NC_ERROR;
-    }
+    rc = read_resources(load);
 
     if (rc == NC_OK) {
-        nc_load_diff(load);
-
         if (load->fresh.n == 0 && load->removed == 0 && nc_loader.live) {
             finish(load, true);
             return;
@@ -557,13 +595,41 @@ begin(bool recovering)
 
 
 static void
+on_refreshed(void *ctx, const nc_loader_result_t *result)
+{
+    (void) ctx;
+
+    if (!result->ok) {
+        nc_log(ERROR, CONFIG, "a file has changed and cannot be used: " NC_STR_FMT,
+               NC_STR_ARG(result->text));
+
+    } else if (result->modified) {
+        nc_log(INFO, CONFIG, "files have changed: " NC_STR_FMT, NC_STR_ARG(result->text));
+    }
+}
+
+
+static void
 on_post(nc_post_t *p)
 {
     (void) p;
 
     if (nc_loader.load == NULL && nc_loader.waiting.n) {
-        begin(false);
+        begin(NC_LOAD_FILES);
+
+    } else if (nc_loader.load == NULL && nc_loader.refresh) {
+        nc_vec_push(&nc_loader.waiting, ((nc_load_done_t) { on_refreshed, NULL }));
+        begin(NC_LOAD_CURRENT);
     }
+}
+
+
+/* Something was renamed into a watched folder. */
+static void
+on_folder(void)
+{
+    nc_loader.refresh = true;
+    start_next();
 }
 
 
@@ -573,7 +639,7 @@ nc_loader_reload(nc_loader_done_fn *done, void *ctx)
     nc_vec_push(&nc_loader.waiting, ((nc_load_done_t) { done, ctx }));
 
     if (nc_loader.load == NULL) {
-        begin(false);
+        begin(NC_LOAD_FILES);
     }
 }
 
@@ -584,7 +650,7 @@ nc_loader_recover(nc_loader_done_fn *done, void *ctx)
     NC_CHECK(nc_loader.load == NULL && nc_loader.current.n == 0);
 
     nc_vec_push(&nc_loader.waiting, ((nc_load_done_t) { done, ctx }));
-    begin(nc_loader.log && nc_clog_generation(nc_loader.log) > 0);
+    begin(nc_loader.log && nc_clog_generation(nc_loader.log) > 0 ? NC_LOAD_LOG : NC_LOAD_FILES);
 }
 
 
@@ -656,6 +722,7 @@ nc_loader_init(const nc_options_t *options, nc_clog_t *log)
 
     nc_post_init(&nc_loader.post, on_post);
     nc_publish_init();
+    nc_watch_init(on_folder);
     nc_dns_init(NULL);
     inherit_ids();
     read_logged();
@@ -687,6 +754,7 @@ nc_loader_fini(void)
     }
 
     nc_publish_fini();
+    nc_watch_fini();
     nc_dns_fini();
     nc_post_cancel(&nc_loader.post);
     nc_vec_fini(&nc_loader.current);

@@ -9,7 +9,8 @@
  * os/broker.h.
  *
  * Invariants:
- *  1. An object is compiled anew only when the bytes of its message changed.
+ *  1. An object is compiled anew only when the bytes of its message, or of what it was made of
+ *     (files, secrets), changed.
  *  2. A load is published as a whole, when each of its clusters has had its first answer from DNS,
  *     or NC_LOADER_WARM_MS have passed: no worker sees a listener without its clusters.
  *  3. What the helper before this one published stays in use until the first publication.
@@ -44,7 +45,7 @@ nc_rc_t nc_loader_print(const nc_options_t *options, bool origins, nc_sb_t *out,
 
 typedef struct {
     bool                ok;
-    uint32_t            added;                  /* listeners and clusters together */
+    uint32_t            added;                  /* listeners, clusters and secrets together */
     uint32_t            modified;
     uint32_t            removed;
     uint32_t            unchanged;

@@ -4,6 +4,7 @@
  *   loader_read.c   files and texts to one document
  *   loader_split.c  document, or log, to resources; what is new, changed, the same, gone
  *   compile.c       a resource to an image object
+ *   depends.c       what else it was made of
  *   publish.c       roots, host sets, giving back
  *   loader.c        the steps of a load, in time
  *   loader_show.c   what is there, for -t, -T and the admin interface
@@ -13,6 +14,7 @@
 
 #include "api/doc.h"
 #include "base/vec.h"
+#include "config/depends.h"
 #include "config/image.h"
 #include "config/loader.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb-c.h"
@@ -24,6 +26,7 @@ typedef Envoy__Config__Listener__V3__Listener    nc_listener_msg_t;
 
 typedef enum {
     NC_RES_BOOTSTRAP,
+    NC_RES_SECRET,                              /* nothing is compiled of it */
     NC_RES_CLUSTER,
     NC_RES_LISTENER,
     NC_RES_KINDS
@@ -40,6 +43,7 @@ typedef struct nc_res_s {
     uint64_t                 generation;
     const ProtobufCMessage  *message;           /* during a load; else NULL */
     nc_image_object_t       *obj;               /* NULL: nothing was compiled */
+    nc_depends_t             depends;           /* what else it was compiled from */
 
     /* Of a cluster. */
     nc_cluster_entry_t      *entry;             /* in obj */
@@ -65,10 +69,17 @@ typedef struct {
 
 typedef NC_VEC(nc_load_done_t)  nc_load_done_vec_t;
 
+/* Where the resources of a load come from. */
+typedef enum {
+    NC_LOAD_FILES,
+    NC_LOAD_LOG,                                /* of the helper before us; no document */
+    NC_LOAD_CURRENT                             /* what they depend on has changed; no document */
+} nc_load_from_t;
+
 /* A load under way. */
 typedef struct nc_load_s {
     bool                check_only;
-    bool                recovering;             /* from the log, no document */
+    nc_load_from_t      from;
     nc_doc_t           *doc;                    /* NULL: none */
     nc_pool_t           pool;                   /* of messages that are not the document's */
     nc_errors_t         errors;
@@ -101,6 +112,7 @@ typedef struct {
     nc_load_t                       *load;      /* NULL: none under way */
     nc_load_done_vec_t               waiting;   /* for the load after this one */
     nc_post_t                        post;      /* starts it */
+    bool                             refresh;   /* a watched folder has changed */
     uint64_t                         generation;
     bool                             up;
     bool                             live;
@@ -149,6 +161,9 @@ void nc_load_fini(nc_load_t *load);
 /* Fills next from load->doc, or from the log. NC_ERROR: errors were added. */
 nc_rc_t nc_load_split(nc_load_t *load);
 nc_rc_t nc_load_replay(nc_load_t *load);
+
+/* Fills next with what is there; fresh with those of it that depend on something that changed. */
+void nc_load_refresh(nc_load_t *load);
 
 /* Replaces what did not change by what is there, fills fresh, and counts. */
 void nc_load_diff(nc_load_t *load);

@@ -11,6 +11,7 @@
 
 static const char *const  type_urls[NC_RES_KINDS] = {
     [NC_RES_BOOTSTRAP] = URL "envoy.config.bootstrap.v3.Bootstrap",
+    [NC_RES_SECRET] = URL "envoy.extensions.transport_sockets.tls.v3.Secret",
     [NC_RES_CLUSTER] = URL "envoy.config.cluster.v3.Cluster",
     [NC_RES_LISTENER] = URL "envoy.config.listener.v3.Listener",
 };
@@ -87,6 +88,7 @@ nc_res_free(nc_res_t *r)
     }
 
     nc_stats_owner_destroy(r->stats);
+    nc_depends_fini(&r->depends);
     free(r->name);
     free((char *) (uintptr_t) r->bytes.data);
     free(r->origin);
@@ -144,6 +146,9 @@ set_origin(nc_load_t *load, nc_res_t *r)
 static void
 add_named(nc_load_t *load, nc_res_kind_t kind, const char *name, ProtobufCMessage *message)
 {
+    static const char *const  kinds[NC_RES_KINDS] = {
+        "bootstrap", "secret", "cluster", "listener"
+    };
     nc_res_t        *other = nc_map_get(&load->by_name[kind], nc_str_c(name));
     nc_doc_place_t   place;
     nc_res_t        *r;
@@ -152,8 +157,7 @@ add_named(nc_load_t *load, nc_res_kind_t kind, const char *name, ProtobufCMessag
         nc_doc_locate(load->doc, other->message, "", &place);
         nc_doc_error(load->doc, message, "name", &load->errors,
                      "there is a %s of the name \"%s\" already, at %s:%u",
-                     kind == NC_RES_CLUSTER ? "cluster" : "listener", name,
-                     place.file ? place.file : "?", place.line);
+                     kinds[kind], name, place.file ? place.file : "?", place.line);
         return;
     }
 
@@ -209,6 +213,10 @@ nc_load_split(nc_load_t *load)
     rest->static_resources = NULL;
     set_origin(load, new_res(load, NC_RES_BOOTSTRAP, "bootstrap",
                              nc_message_pack(&load->pool, &rest->base), &rest->base));
+
+    for (size_t i = 0; sr && i < sr->n_secrets; i++) {
+        add_named(load, NC_RES_SECRET, sr->secrets[i]->name, &sr->secrets[i]->base);
+    }
 
     for (size_t i = 0; sr && i < sr->n_clusters; i++) {
         add_named(load, NC_RES_CLUSTER, sr->clusters[i]->name, &sr->clusters[i]->base);
@@ -334,6 +342,16 @@ keep_fixed_parts(nc_load_t *load, nc_res_t *fresh, const nc_res_t *old)
 }
 
 
+static uint64_t
+secret_digest(void *ctx, nc_str_t name)
+{
+    const nc_load_t  *load = ctx;
+    const nc_res_t   *r = nc_map_get(&load->by_name[NC_RES_SECRET], name);
+
+    return r ? r->hash : 0;
+}
+
+
 void
 nc_load_diff(nc_load_t *load)
 {
@@ -347,7 +365,9 @@ nc_load_diff(nc_load_t *load)
             keep_fixed_parts(load, r, old);
         }
 
-        if (old && nc_str_eq(old->bytes, r->bytes)) {
+        if (old && nc_str_eq(old->bytes, r->bytes)
+            && !nc_depends_changed(&old->depends, secret_digest, load))
+        {
             load->unchanged += r->kind != NC_RES_BOOTSTRAP;
             old->message = r->message;
             load->next.items[i] = old;
@@ -360,13 +380,10 @@ nc_load_diff(nc_load_t *load)
 
         if (r->kind == NC_RES_BOOTSTRAP) {
             load->bootstrap_changed = true;
-
-        } else if (old) {
-            load->modified++;
-
-        } else {
-            load->added++;
         }
+
+        load->modified += r->kind != NC_RES_BOOTSTRAP && old;
+        load->added += r->kind != NC_RES_BOOTSTRAP && !old;
     }
 
     for (size_t i = 0; i < nc_loader.current.n; i++) {
@@ -374,6 +391,34 @@ nc_load_diff(nc_load_t *load)
 
         if (nc_map_get(&load->by_name[r->kind], nc_str_c(r->name)) == NULL) {
             load->removed++;
+        }
+    }
+}
+
+
+void
+nc_load_refresh(nc_load_t *load)
+{
+    for (size_t i = 0; i < nc_loader.current.n; i++) {
+        nc_res_t    *old = nc_loader.current.items[i], *r;
+        bool         changed = nc_depends_changed(&old->depends, secret_digest, load);
+        const char  *why;
+
+        /* Of what stays, only those that others are compiled from. */
+        if (changed || old->kind == NC_RES_BOOTSTRAP || old->kind == NC_RES_SECRET) {
+            old->message = nc_message_unpack(&load->pool, nc_res_type(old->kind), old->bytes,
+                                             &why, NULL);
+        }
+
+        if (changed) {
+            r = new_res(load, old->kind, old->name, old->bytes, old->message);
+            r->origin = nc_strdup(old->origin ? old->origin : "");
+            load->modified++;
+
+        } else {
+            nc_vec_push(&load->next, old);
+            nc_map_set(&load->by_name[old->kind], nc_str_c(old->name), old);
+            load->unchanged += old->kind != NC_RES_BOOTSTRAP;
         }
     }
 }

@@ -61,6 +61,10 @@ fake_listener_compile(nc_compile_t *cc, const void *message)
     ck_assert_int_eq(nc_addr_parse_ip(&l->addr, nc_str_c(sa->address), (uint16_t) sa->port_value),
                      NC_OK);
 
+    if (m->name[0] == '@') {
+        cc->depends(cc, m->name + 1, dir);
+    }
+
     if (m->stat_prefix[0] && !cc->has_cluster(cc, nc_str_c(m->stat_prefix))) {
         nc_compile_error(cc, &m->base, "stat_prefix", "there is no cluster \"%s\"",
                          m->stat_prefix);
@@ -391,6 +395,69 @@ START_TEST(only_what_changed_is_compiled)
     ck_assert_uint_eq(nc_addr_port(&nc_cluster_hosts(cluster("b"))->hosts[0].addr), 1003);
     ck_assert_uint_eq(cluster("b")->cluster->local_id, id);
     ck_assert_int_eq(claims_of("127.0.0.1:9001"), 1);
+}
+END_TEST
+
+
+/* The stand-in of listener "@/path" was made of that file. */
+static void
+put_listener_of_file(void)
+{
+    char  yaml[512];
+
+    snprintf(yaml, sizeof(yaml), "static_resources: {listeners: [{name: \"@%s/page\", address: "
+             "{socket_address: {address: 127.0.0.1, port_value: 9001}}}]}\n", dir);
+    put_file("page", "one");
+    put_file("a.yaml", yaml);
+}
+
+
+START_TEST(what_was_made_of_a_file_is_compiled_again_when_the_file_changed)
+{
+    const nc_listener_conf_t  *before;
+
+    put_listener_of_file();
+    load_ok();
+    before = root()->listeners[0];
+    load_ok();
+    ck_assert_ptr_eq(root()->listeners[0], before);
+    ck_assert_uint_eq(answer.unchanged, 1);
+
+    put_file("page", "two");
+    load_ok();
+    ck_assert_ptr_ne(root()->listeners[0], before);
+    ck_assert_uint_eq(answer.modified, 1);
+    ck_assert_int_eq(claims_of("127.0.0.1:9001"), 1);
+    ck_assert_uint_eq(nc_clog_generation(config_log), 1);
+}
+END_TEST
+
+
+START_TEST(a_rename_in_a_watched_folder_is_taken_over_without_being_asked)
+{
+    const nc_listener_conf_t  *before;
+    char                       from[128], to[128];
+
+    put_listener_of_file();
+    load_ok();
+    before = root()->listeners[0];
+    put_file("a.yaml", "is: not read");
+    put_file("new", "two");
+    snprintf(from, sizeof(from), "%s/new", dir);
+    snprintf(to, sizeof(to), "%s/page", dir);
+    ck_assert_int_eq(rename(from, to), 0);
+
+    for (unsigned i = 0; i < 500 && root()->listeners[0] == before; i++) {
+        nc_loop_turn(10);
+    }
+
+    ck_assert_ptr_ne(root()->listeners[0], before);
+    ck_assert_uint_eq(root()->n_listeners, 1);
+    ck_assert(nc_str_starts(root()->listeners[0]->ctx.name, NC_STR("@")));
+
+    while (nc_loader.load) {
+        nc_loop_turn(10);
+    }
 }
 END_TEST
 
@@ -830,6 +897,8 @@ main(void)
     tcase_add_test(tc, a_first_load_publishes_clusters_hosts_and_listeners);
     tcase_add_test(tc, loading_the_same_again_does_nothing);
     tcase_add_test(tc, only_what_changed_is_compiled);
+    tcase_add_test(tc, what_was_made_of_a_file_is_compiled_again_when_the_file_changed);
+    tcase_add_test(tc, a_rename_in_a_watched_folder_is_taken_over_without_being_asked);
     tcase_add_test(tc, another_way_to_connect_is_another_local_id);
     tcase_add_test(tc, what_is_gone_is_given_back);
     tcase_add_test(tc, a_listener_moves_to_another_address);

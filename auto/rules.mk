@@ -140,7 +140,7 @@ $(OBJS)/nuncio: $(MAIN_OBJ) $(ARCHIVE)
 
 TEST_SRCS := $(call find,t/unit,test_*.c)
 ifdef T
-TEST_SRCS := $(foreach s,$(TEST_SRCS),$(if $(findstring $(T),$(s)),$(s)))
+TEST_SRCS := $(foreach s,$(TEST_SRCS),$(if $(findstring $(T),$(s) $(subst /test_,/,$(s))),$(s)))
 endif
 TESTS := $(TEST_SRCS:%.c=$(OBJS)/%)
 

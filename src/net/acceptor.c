@@ -62,13 +62,109 @@ nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t
 }
 
 
+/* ---- connections whose transport shakes hands ---- */
+
+/* Owner of a connection until then. */
+typedef struct {
+    nc_acceptor_t             *a;
+    const nc_listener_conf_t  *conf;            /* pinned by the connection */
+    const nc_filter_chain_t   *chain;           /* part of conf */
+} newcomer_t;
+
+
+static void
+give_to_filters(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
+    const nc_filter_chain_t *chain)
+{
+    const nc_filter_ref_t  *f = &chain->filters[0];
+
+    f->module->network_filter->on_new(c, f->conf, a, conf);
+}
+
+
+static void
+on_newcomer_closed(nc_conn_t *c, nc_close_t why)
+{
+    newcomer_t  *n = c->owner;
+
+    (void) why;
+    nc_acceptor_conn_closed(n->a, c, n->conf);
+    nc_defer_free(n);
+}
+
+
+/* Its handshake takes too long. */
+static void
+on_newcomer_timer(nc_timer_t *t)
+{
+    nc_conn_t   *c = nc_container_of(t, nc_conn_t, timer);
+    newcomer_t  *n = c->owner;
+
+    nc_counter_inc(n->conf->stats.downstream_cx_transport_socket_connect_timeout);
+    nc_conn_close(c, NC_CLOSE_TRANSPORT);
+}
+
+
+static void
+on_newcomer_ready(nc_conn_t *c)
+{
+    newcomer_t  n = *(newcomer_t *) c->owner;
+
+    nc_defer_free(c->owner);
+    nc_timer_stop(&c->timer);
+    give_to_filters(c, n.a, n.conf, n.chain);
+
+    if (n.a->draining && c->state == NC_CONN_OPEN && c->ops->on_drain) {
+        c->ops->on_drain(c);
+    }
+}
+
+
+static void
+on_newcomer_drain(nc_conn_t *c)
+{
+    nc_conn_close(c, NC_CLOSE_DRAIN);
+}
+
+
+static const nc_conn_ops_t  newcomer_ops = {
+    .on_connected = on_newcomer_ready,
+    .on_close = on_newcomer_closed,
+    .on_drain = on_newcomer_drain
+};
+
+
+static void
+begin_handshake(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
+    const nc_filter_chain_t *chain)
+{
+    newcomer_t  *n = nc_malloc(sizeof(*n));
+    const char  *why;
+
+    *n = (newcomer_t) { .a = a, .conf = conf, .chain = chain };
+    c->ops = &newcomer_ops;
+    c->owner = n;
+    c->timer.handler = on_newcomer_timer;
+
+    if (nc_conn_set_transport(c, chain->transport->transport, chain->transport_conf, NULL,
+                              &why) != NC_OK)
+    {
+        nc_log_limited(ERROR, LISTENER, "listener %s: %s", conf->ctx.name.data, why);
+        nc_conn_close(c, NC_CLOSE_TRANSPORT);
+        return;
+    }
+
+    nc_timer_start(&c->timer, chain->transport_timeout_ms ? chain->transport_timeout_ms
+                                                          : NC_HANDSHAKE_MS);
+}
+
+
 static void
 begin(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
 {
     const nc_listener_conf_t   *conf = a->conf;
     const nc_listener_stats_t  *st = &conf->stats;
     const nc_filter_chain_t    *chain;
-    const nc_filter_ref_t      *f;
     nc_conn_t                  *c = nc_conn_accept(fd, remote, &no_owner, NULL);
 
     if (c == NULL) {
@@ -94,8 +190,12 @@ begin(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
     a->n_conns++;
     nc_list_append(&a->conns, &c->link);
 
-    f = &chain->filters[0];
-    f->module->network_filter->on_new(c, f->conf, a, conf);
+    if (chain->transport) {
+        begin_handshake(c, a, conf, chain);
+
+    } else {
+        give_to_filters(c, a, conf, chain);
+    }
 }
 
 

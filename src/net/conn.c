@@ -210,9 +210,9 @@ nc_conn_write(nc_conn_t *c, nc_buf_t *data)
 
 nc_rc_t
 nc_conn_set_transport(nc_conn_t *c, const nc_transport_ops_t *transport, const void *conf,
-    bool client, nc_str_t host, const char **why)
+    const nc_transport_options_t *o, const char **why)
 {
-    void  *state = transport->create(c, conf, client, host, why);
+    void  *state = transport->create(c, conf, o, why);
 
     if (state == NULL) {
         return NC_ERROR;
@@ -223,6 +223,14 @@ nc_conn_set_transport(nc_conn_t *c, const nc_transport_ops_t *transport, const v
     c->handshaking = true;
 
     return NC_OK;
+}
+
+
+nc_str_t
+nc_conn_alpn(const nc_conn_t *c)
+{
+    return c->transport && c->transport->alpn ? c->transport->alpn(c->transport_state)
+                                              : NC_STR_NULL;
 }
 
 
@@ -258,6 +266,12 @@ nc_conn_close(nc_conn_t *c, nc_close_t why)
         return;
     }
 
+    if (c->transport && c->transport->shutdown && c->state != NC_CONN_CONNECTING
+        && !c->handshaking && !c->write_dead && why != NC_CLOSE_PEER_RESET)
+    {
+        c->transport->shutdown(c, c->transport_state);
+    }
+
     c->state = NC_CONN_CLOSED;
     nc_timer_fini(&c->timer);
     nc_post_cancel(&c->again);
@@ -290,12 +304,25 @@ write_failed(nc_conn_t *c)
 }
 
 
+/* The transport keeps bytes that the socket did not take. */
+static bool
+has_unsent(const nc_conn_t *c)
+{
+    return c->transport && c->transport->unsent && c->transport->unsent(c->transport_state);
+}
+
+
 static void
 out_is_empty(nc_conn_t *c)
 {
     if (c->shut_wanted && !c->shut) {
         if (c->transport && c->transport->shutdown) {
             c->transport->shutdown(c, c->transport_state);
+
+            if (has_unsent(c)) {
+                c->blocked = true;              /* the goodbye first */
+                return;
+            }
         }
 
         shutdown(c->ev.fd, SHUT_WR);
@@ -354,17 +381,40 @@ sent(nc_conn_t *c, size_t n)
 }
 
 
+/* False: the transport's own bytes wait for the socket, or the connection is over. */
+static bool
+flush_unsent(nc_conn_t *c)
+{
+    if (!has_unsent(c) || c->transport->flush(c, c->transport_state)) {
+        return true;
+    }
+
+    if (errno == EAGAIN) {
+        c->blocked = true;
+
+    } else {
+        write_failed(c);
+    }
+
+    return false;
+}
+
+
 void
 nc_conn_flush(nc_conn_t *c)
 {
-    while (c->out.len > 0) {
+    while (c->out.len > 0 || has_unsent(c)) {
         size_t   tried;
         ssize_t  n;
 
         if (c->state == NC_CONN_CLOSED || c->state == NC_CONN_CONNECTING || c->blocked
-            || c->handshaking)
+            || c->handshaking || !flush_unsent(c))
         {
             return;
+        }
+
+        if (c->out.len == 0) {
+            break;
         }
 
         n = send_out(c, &tried);
@@ -383,7 +433,7 @@ nc_conn_flush(nc_conn_t *c)
             return;
         }
 
-        c->blocked = (size_t) n < tried;
+        c->blocked = c->transport && c->transport->unsent ? has_unsent(c) : (size_t) n < tried;
         sent(c, (size_t) n);
     }
 
@@ -451,7 +501,9 @@ read_once(nc_conn_t *c)
         }
 
         c->error = errno;
-        nc_conn_close(c, NC_CLOSE_PEER_RESET);
+        nc_conn_close(c, c->transport && errno == EPIPE ? NC_CLOSE_PEER
+                         : c->transport && errno == EPROTO ? NC_CLOSE_TRANSPORT
+                                                           : NC_CLOSE_PEER_RESET);
         return false;
     }
 
@@ -464,7 +516,9 @@ read_once(nc_conn_t *c)
     c->rx += (uint64_t) n;
     learn_size(c, (size_t) n, room);
 
-    if ((size_t) n < room && !c->hung_up && c->transport == NULL) {
+    if ((size_t) n < room && !c->hung_up
+        && !(c->transport && c->transport->pending(c->transport_state)))
+    {
         c->readable = false;                    /* drained; the next bytes make a new edge */
     }
 
@@ -581,6 +635,11 @@ on_event(nc_event_t *ev, uint32_t events)
 
     NC_OBJ_CHECK(c, NC_CONN_MAGIC);
 
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        c->drained = false;
+        c->hung_up = c->hung_up || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+    }
+
     if (c->state == NC_CONN_CONNECTING) {
         if (!c->handshaking && !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
             return;
@@ -591,6 +650,8 @@ on_event(nc_event_t *ev, uint32_t events)
         if (c->state != NC_CONN_OPEN) {
             return;
         }
+
+        events |= c->transport ? EPOLLIN : 0;   /* it may have read ahead */
     }
 
     if (c->handshaking && c->state == NC_CONN_OPEN) {
@@ -600,6 +661,14 @@ on_event(nc_event_t *ev, uint32_t events)
 
         events |= EPOLLIN;                      /* the transport may have read ahead */
         nc_conn_touch(c);
+
+        if (c->ops->on_connected) {
+            c->ops->on_connected(c);
+
+            if (c->state == NC_CONN_CLOSED) {
+                return;
+            }
+        }
     }
 
     if (events & EPOLLOUT && c->blocked) {
@@ -609,7 +678,6 @@ on_event(nc_event_t *ev, uint32_t events)
 
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         c->readable = true;
-        c->hung_up = c->hung_up || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 
         if (c->hung_up && c->early_close && c->gates && c->state == NC_CONN_OPEN) {
             nc_conn_close(c, events & EPOLLERR ? NC_CLOSE_PEER_RESET : NC_CLOSE_PEER);

@@ -79,7 +79,7 @@ typedef struct nc_conn_s  nc_conn_t;
 typedef struct {
     void  (*on_read)(nc_conn_t *c);             /* c->in grew, or c->eof became true */
     void  (*on_drained)(nc_conn_t *c);          /* c->out fell to the low mark; may be NULL */
-    void  (*on_connected)(nc_conn_t *c);        /* outgoing ones */
+    void  (*on_connected)(nc_conn_t *c);        /* outgoing ones; handshake of others done */
     void  (*on_close)(nc_conn_t *c, nc_close_t why);
     void  (*on_drain)(nc_conn_t *c);            /* please end when convenient; may be NULL */
 } nc_conn_ops_t;
@@ -111,6 +111,7 @@ struct nc_conn_s {
     bool                  linger : 1;           /* FLUSHING: wait for the peer's end */
     bool                  in_read : 1;          /* inside the reading loop */
     bool                  handshaking : 1;      /* the transport is not ready yet */
+    bool                  drained : 1;          /* transports: the socket gave all it had */
     nc_event_t            ev;
     const nc_conn_ops_t  *ops;
     void                 *owner;
@@ -152,7 +153,10 @@ nc_conn_t *nc_conn_connect(const nc_addr_t *to, const nc_addr_t *source, uint64_
  * the owner's first callback, or a connecting one. NC_ERROR: *why is static text; c is as it was.
  */
 nc_rc_t nc_conn_set_transport(nc_conn_t *c, const nc_transport_ops_t *transport, const void *conf,
-    bool client, nc_str_t host, const char **why);
+    const nc_transport_options_t *o, const char **why);
+
+/* Protocol that the transport agreed on ("h2"); len 0: none. */
+nc_str_t nc_conn_alpn(const nc_conn_t *c);
 
 /* Why the transport failed, or NULL. */
 const char *nc_conn_transport_failure(const nc_conn_t *c);

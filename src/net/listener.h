@@ -9,6 +9,9 @@
 #include "os/addr.h"
 #include "stats/names.h"
 
+/* No honest client needs longer, and one that is silent holds no connection for ever. */
+#define NC_HANDSHAKE_MS     60000u
+
 struct nc_conn_s;
 struct Envoy__Config__Listener__V3__Listener;
 
@@ -23,6 +26,9 @@ typedef struct {
     nc_str_t          name;
     nc_filter_ref_t  *filters;                  /* the last one is terminal */
     uint32_t          n_filters;
+    const nc_module_t  *transport;              /* NULL: raw */
+    const void       *transport_conf;
+    uint64_t          transport_timeout_ms;     /* of its handshake; 0: NC_HANDSHAKE_MS */
 } nc_filter_chain_t;
 
 /* An image object. */

@@ -72,14 +72,32 @@ name_stats(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
 
 
 static void
-compile_transport(nc_compile_t *cc, const chain_t *m)
+compile_transport(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
 {
-    const nc_module_t  *module;
+    nc_str_t  outer = cc->scope;
+    nc_sb_t   sb;
 
-    if (m->transport_socket) {
-        (void) cc->extension(cc, NC_TRANSPORT_SOCKET, m->transport_socket->name,
-                             (const ProtobufCMessage *) m->transport_socket->typed_config,
-                             &module);
+    c->transport_timeout_ms = nc_duration_ms(m->transport_socket_connect_timeout, 0);
+
+    if (m->transport_socket == NULL) {
+        return;
+    }
+
+    nc_sb_init(&sb);
+    nc_sb_printf(&sb, "listener." NC_STR_FMT, NC_STR_ARG(cc->listener->stat_name));
+    cc->scope = nc_sb_str(&sb);
+    c->transport_conf = cc->extension(cc, NC_TRANSPORT_SOCKET, m->transport_socket->name,
+                                      (const ProtobufCMessage *) m->transport_socket->typed_config,
+                                      &c->transport);
+    cc->scope = outer;
+    nc_sb_fini(&sb);
+
+    if (c->transport && c->transport->transport == NULL) {
+        c->transport = NULL;                    /* raw_buffer: bytes as they are */
+
+    } else if (c->transport && c->transport->transport->upstream_only) {
+        nc_compile_error(cc, &m->transport_socket->base, "typed_config",
+                         "%s is for clusters, not for filter chains", c->transport->name);
     }
 }
 
@@ -91,7 +109,7 @@ compile_chain(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
 
     c->name = nc_pool_str(cc->pool, nc_str_c(m->name));
     c->filters = nc_pool_array(cc->pool, m->n_filters, sizeof(*c->filters));
-    compile_transport(cc, m);
+    compile_transport(cc, c, m);
 
     if (m->n_filters == 0) {
         nc_compile_error(cc, &m->base, "filters", "at least one network filter is required");

@@ -294,6 +294,27 @@ compile_http(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
 
 
 static void
+compile_transport(nc_compile_t *cc, nc_cluster_t *c,
+    const Envoy__Config__Core__V3__TransportSocket *m)
+{
+    nc_str_t  outer = cc->scope;
+    nc_sb_t   scope;
+
+    nc_sb_init(&scope);
+    nc_cluster_stats_prefix(&scope, c->observability_name);
+    cc->scope = nc_sb_str(&scope);
+    c->transport_conf = cc->extension(cc, NC_TRANSPORT_SOCKET, m->name, &m->typed_config->base,
+                                      &c->transport);
+    cc->scope = outer;
+    nc_sb_fini(&scope);
+
+    if (c->transport && c->transport->transport == NULL) {
+        c->transport = NULL;                    /* raw_buffer: bytes as they are */
+    }
+}
+
+
+static void
 compile_connection(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
 {
     const Envoy__Config__Core__V3__TransportSocket  *ts = m->transport_socket;
@@ -315,8 +336,7 @@ compile_connection(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
         nc_compile_error(cc, &m->base, "transport_socket", "\"%s\" needs typed_config", ts->name);
 
     } else if (ts) {
-        c->transport_conf = cc->extension(cc, NC_TRANSPORT_SOCKET, ts->name,
-                                          &ts->typed_config->base, &c->transport);
+        compile_transport(cc, c, ts);
     }
 }
 

@@ -1,0 +1,4 @@
+nc_module_name=envoy.transport_sockets.tls
+nc_module_kind=transport_socket
+nc_module_symbol="nc_transport_tls_module nc_transport_tls_upstream_module"
+nc_module_srcs="tls.c"

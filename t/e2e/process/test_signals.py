@@ -260,11 +260,14 @@ def test_logs_are_reopened(proxied, how, tmp_path):
     else:
         assert n.admin("/reopen_logs", "POST").status == 200
 
+    sent, new = [1], f"{n.dir}/access.log"
+
     def there():
-        n.get("/2")
-        return os.path.exists(f"{n.dir}/access.log")
-    wait_until(there, "a new log file")
-    assert n.access_log(1)[0]["path"] == "/2"
+        sent[0] += n.get("/2").status == 200
+        return os.path.exists(new) and open(new).read()
+    wait_until(there, "a line in the new file")
+    wait_until(lambda: sent[0] == sum(open(x).read().count("\n") for x in (new, new + ".1")),
+               "every request in one of the files")
 
 
 def test_the_pid_file_holds_the_masters_pid_and_goes_with_it(proxied):

@@ -46,6 +46,58 @@ require_tls(nc_stream_t *s)
 }
 
 
+/* How long the stream may last, by its route: max_stream_duration, grpc-timeout. */
+static void
+bound_stream(nc_stream_t *s, const nc_stream_bounds_t *b)
+{
+    uint64_t  ms, spent = (nc_now_us - s->info.start_us) / 1000;
+
+    if (b->has_grpc_max
+        && nc_grpc_timeout(nc_headers_value(&s->request, NC_H_GRPC_TIMEOUT), &ms))
+    {
+        if (b->grpc_max_ms) {
+            ms = NC_MIN(ms, b->grpc_max_ms);
+        }
+
+        if (b->grpc_offset_ms < ms) {
+            ms -= b->grpc_offset_ms;
+        }
+
+    } else if (b->has_max) {
+        ms = b->max_ms;
+
+        if (ms == 0) {
+            nc_stream_deadline(s, NC_DEADLINE_DURATION, 0);
+            return;
+        }
+
+    } else {
+        return;
+    }
+
+    nc_stream_deadline(s, NC_DEADLINE_DURATION, ms > spent ? ms - spent : 1);
+}
+
+
+/* What a route says of time and size of the stream. */
+static void
+apply_times(nc_stream_t *s, const nc_route_forward_t *f)
+{
+    if (f->idle_timeout_set) {
+        s->idle_ms = f->idle_timeout_ms;
+        nc_stream_deadline(s, NC_DEADLINE_IDLE, s->idle_ms);
+    }
+
+    if (f->bounds) {
+        bound_stream(s, f->bounds);
+    }
+
+    if (f->body_limit.set) {
+        s->request_limit = f->body_limit.bytes;
+    }
+}
+
+
 static void
 find_route(nc_stream_t *s)
 {
@@ -73,8 +125,8 @@ find_route(nc_stream_t *s)
 
     s->info.route_name = s->match.route->name;
 
-    if (s->match.route->forward && s->match.route->forward->idle_timeout_set) {
-        nc_stream_deadline(s, NC_DEADLINE_IDLE, s->match.route->forward->idle_timeout_ms);
+    if (s->match.route->forward) {
+        apply_times(s, s->match.route->forward);
     }
 }
 
@@ -185,6 +237,28 @@ mutate_early(nc_stream_t *s)
     }
 
     return nc_manager_path(s);
+}
+
+
+bool
+nc_stream_look_up(nc_stream_t *s, nc_route_match_t *match)
+{
+    nc_route_request_t  rq = {
+        .headers = &s->request,
+        .random = s->random,
+        .is_tls = s->conn_info.is_tls,
+        .pool = &s->pool
+    };
+
+    return s->hcm->routes != NULL && nc_route_find(s->hcm->routes, &rq, match) == NC_OK;
+}
+
+
+void
+nc_manager_reroute(nc_stream_t *s)
+{
+    find_route(s);
+    switch_filters(s);
 }
 
 

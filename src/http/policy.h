@@ -8,7 +8,7 @@
 
 #include "http/matcher.h"
 #include "http/mutations.h"
-#include "upstream/cluster.h"
+#include "upstream/pool.h"
 
 struct nc_route_s;
 
@@ -58,13 +58,6 @@ typedef struct {
     nc_host_id_t  host;
     uint32_t      priority;
 } nc_tried_t;
-
-/* Priorities that balancing is to leave out, one bit each. */
-#define NC_PRIORITY_LIMIT   129u
-
-typedef struct {
-    uint64_t  bits[3];
-} nc_priority_mask_t;
 
 /* Operations of envoy.retry_host_predicates: may the host serve another try? */
 typedef struct nc_retry_host_ops_s {

@@ -105,6 +105,11 @@ struct nc_stream_s {
     uint64_t                   id;              /* of this process's streams */
     nc_str_t                   words;           /* request line, for the worker's last words */
     uint64_t                   random;          /* for weighted choices; fixed for the stream */
+    uint64_t                   idle_ms;         /* stream_idle_timeout, or the route's idle_timeout */
+    bool                       has_hash;        /* a hash_policy of the route found something */
+    uint64_t                   hash;
+    const nc_route_t *const   *redirects;       /* followed here: from, to, from, to, ... */
+    uint32_t                   n_redirects;
 
     uint64_t                   deadlines[NC_DEADLINES];     /* nc_now_ms; 0: off */
     uint64_t                   armed_ms;
@@ -154,12 +159,25 @@ static inline void
 nc_stream_touch(nc_stream_t *s)
 {
     if (s->deadlines[NC_DEADLINE_IDLE]) {
-        s->deadlines[NC_DEADLINE_IDLE] = nc_now_ms + s->hcm->stream_idle_timeout_ms;
+        s->deadlines[NC_DEADLINE_IDLE] = nc_now_ms + s->idle_ms;
     }
 }
 
 /* Writes the access logs whose filters hold, now. */
 void nc_stream_log(nc_stream_t *s, nc_log_type_t type);
+
+/*
+ * Begins anew with the same request, whose URL the caller has changed, and this body (emptied): the
+ * filters are left and entered again, the route is found anew. What was so far is logged with
+ * `status` and `details`. Only while no response has begun; trailers are those of the stream.
+ */
+void nc_stream_restart(nc_stream_t *s, nc_buf_t *body, unsigned status, const char *details);
+
+/* The route that the request would take as it is now; false: none. */
+bool nc_stream_look_up(nc_stream_t *s, nc_route_match_t *match);
+
+/* Finds route and filters of the request anew (manager.c). */
+void nc_manager_reroute(nc_stream_t *s);
 
 /* Through the filters (chain.c). */
 void nc_chain_headers(nc_stream_t *s, nc_dir_t dir, bool end);

@@ -97,14 +97,43 @@ least_request(const nc_host_set_t *set, uint64_t random)
 }
 
 
-/* The nearest host from `from` on that passes: healthy, of this priority, not `skip`. */
+/* The nearest host from `from` on that passes: healthy and of this priority. */
 static const nc_host_t *
-first_usable(const nc_host_set_t *set, uint32_t from, uint32_t priority, const nc_host_t *skip)
+first_usable(const nc_host_set_t *set, uint32_t from, uint32_t priority)
 {
     for (uint32_t i = 0; i < set->n; i++) {
         const nc_host_t  *h = &set->hosts[(from + i) % set->n];
 
-        if (h->priority == priority && h != skip && usable(h)) {
+        if (h->priority == priority && usable(h)) {
+            return h;
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+is_avoided(const nc_priority_mask_t *mask, uint32_t priority)
+{
+    uint32_t  p = NC_MIN(priority, NC_PRIORITY_LIMIT - 1);
+
+    return (mask->bits[p / 64] >> p % 64 & 1) != 0;
+}
+
+
+/* The host of the first priority that has a healthy one. */
+static const nc_host_t *
+by_priority(const nc_host_set_t *set, uint32_t from, const nc_priority_mask_t *avoid)
+{
+    for (uint32_t p = 0; p < set->n_priorities; p++) {
+        const nc_host_t  *h = NULL;
+
+        if (avoid == NULL || !is_avoided(avoid, p)) {
+            h = first_usable(set, from, p);
+        }
+
+        if (h) {
             return h;
         }
     }
@@ -115,9 +144,10 @@ first_usable(const nc_host_set_t *set, uint32_t from, uint32_t priority, const n
 
 const nc_host_t *
 nc_lb_pick(const nc_cluster_entry_t *entry, const nc_host_set_t *set, uint64_t random,
-    const nc_host_t *skip)
+    const nc_priority_mask_t *avoid)
 {
     const nc_cluster_t  *cl = entry->cluster;
+    const nc_host_t     *h;
     uint32_t             at;
 
     if (set->n == 0) {
@@ -130,16 +160,14 @@ nc_lb_pick(const nc_cluster_entry_t *entry, const nc_host_set_t *set, uint64_t r
     default:                   at = round_robin(cl, set, random); break;
     }
 
-    for (uint32_t p = 0; p < set->n_priorities; p++) {
-        const nc_host_t  *h = first_usable(set, at, p, skip);
+    h = by_priority(set, at, avoid);
 
-        if (h) {
-            return h;
-        }
+    if (h == NULL && avoid) {
+        h = by_priority(set, at, NULL);         /* all of them are to be avoided */
     }
 
-    if (skip && usable(skip)) {
-        return skip;                            /* the only healthy one */
+    if (h) {
+        return h;
     }
 
     nc_counter_inc(cl->lb_stats.lb_healthy_panic);

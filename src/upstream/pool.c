@@ -135,6 +135,11 @@ attach(nc_up_t *u, nc_up_conn_t *uc)
         uc->phase = NC_UPC_HEAD;
         uc->upgrade = false;
         nc_h1_parser_init(&uc->parser);
+
+        if (u->raw) {
+            uc->phase = NC_UPC_TUNNEL;
+            u->no_reuse = u->response_started = true;
+        }
     }
 
     nc_counter_inc(u->cluster->stats.upstream_rq_total);
@@ -155,6 +160,22 @@ first_waiting(nc_host_pool_t *p)
 }
 
 
+/* As first_waiting, of those who can use this connection: raw bytes want a fresh one. */
+static nc_up_t *
+first_for(const nc_up_conn_t *uc)
+{
+    nc_list_each(&uc->pool->waiting, it) {
+        nc_up_t  *u = nc_container_of(it, nc_up_t, link);
+
+        if (!u->raw || uc->n_requests == 0) {
+            return u;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* A connection is free: to who waits first, else to the idle ones. */
 static void
 offer(nc_up_conn_t *uc)
@@ -162,7 +183,7 @@ offer(nc_up_conn_t *uc)
     nc_host_pool_t  *p = uc->pool;
     nc_up_t         *u;
 
-    while ((u = first_waiting(p)) != NULL) {
+    while ((u = first_for(uc)) != NULL) {
         leave_queue(u);
 
         if (attach(u, uc)) {
@@ -318,6 +339,29 @@ set_options(nc_up_conn_t *uc)
 }
 
 
+/* The cluster's transport under a new connection. False: it cannot be made, errno is EPROTO. */
+static bool
+set_transport(nc_up_conn_t *uc, const nc_cluster_t *cl, const nc_host_t *host, bool h2)
+{
+    nc_transport_options_t  o = {
+        .host = host->hostname, .alpn = h2 ? NC_STR("\2h2") : NC_STR("\10http/1.1")
+    };
+    const char             *why = "";
+
+    if (cl->transport == NULL
+        || nc_conn_set_transport(uc->c, cl->transport->transport, cl->transport_conf, &o, &why)
+           == NC_OK)
+    {
+        return true;
+    }
+
+    nc_log_limited(ERROR, UPSTREAM, "cluster %s: %s", cl->name.data, why);
+    errno = EPROTO;
+
+    return false;
+}
+
+
 /* A new connection to `host`; NULL with errno when no socket can be made. */
 static nc_up_conn_t *
 connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_priority_t priority,
@@ -359,6 +403,11 @@ connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_
                           cl->keepalive_interval_s);
     }
 
+    if (!set_transport(uc, cl, host, h2)) {
+        uc->c->error = EPROTO;
+        nc_post(&uc->c->again);                 /* fails as any connection does, but not in here */
+    }
+
     return uc;
 }
 
@@ -383,6 +432,10 @@ may_connect(const nc_host_pool_t *p, const nc_cluster_t *cl, nc_priority_t prior
 static bool
 speaks_h2(const nc_up_t *u)
 {
+    if (u->raw) {
+        return false;
+    }
+
     return u->cluster->protocol == NC_UPSTREAM_HTTP2
            || (u->cluster->protocol == NC_UPSTREAM_DOWNSTREAM && u->downstream_h2);
 }
@@ -428,6 +481,10 @@ static nc_up_conn_t *
 usable(const nc_host_pool_t *p, const nc_up_t *u)
 {
     nc_list_t  *it;
+
+    if (u->raw) {
+        return NULL;
+    }
 
     if (!speaks_h2(u)) {
         it = nc_list_first(&p->idle);
@@ -583,7 +640,8 @@ connect_failed(nc_up_conn_t *uc, nc_close_t why)
 {
     const nc_cluster_t  *cl = uc->cluster;
     nc_up_t             *u = first_waiting(uc->pool);
-    char                 text[128];
+    const char          *failure = nc_conn_transport_failure(uc->c);
+    char                 text[256];
 
     uc->pool->n_connecting--;
     nc_counter_inc(cl->stats.upstream_cx_connect_fail);
@@ -597,7 +655,13 @@ connect_failed(nc_up_conn_t *uc, nc_close_t why)
         return;
     }
 
-    snprintf(text, sizeof(text), "delayed connect error: %s", strerror(uc->c->error));
+    if (failure) {
+        snprintf(text, sizeof(text), "%s", failure);
+
+    } else {
+        snprintf(text, sizeof(text), "delayed connect error: %s", strerror(uc->c->error));
+    }
+
     nc_counter_inc(cl->stats.upstream_rq_pending_failure_eject);
     leave_queue(u);
     u->ops->on_fail(u, why == NC_CLOSE_CONNECT_TIMEOUT ? NC_UP_CONNECT_TIMEOUT

@@ -63,6 +63,8 @@ struct nc_up_s {
     void                *owner;
     nc_pool_t           *pool;                  /* for the response's headers */
     nc_h1_for_t          answers;               /* HEAD and CONNECT have no body */
+    bool                 raw;                   /* bytes as they are, on a connection of its own:
+                                                   no nc_up_headers, no on_headers */
     bool                 downstream_h2;         /* for clusters that speak what downstream does */
 
     /* read by the owner */
@@ -130,11 +132,19 @@ void nc_upstream_close_idle(void);
 
 /* ---- balancing (lb.c) ---- */
 
+/* Priorities that are to be left out, one bit each; the last bit is for all from there on. */
+#define NC_PRIORITY_LIMIT   129u
+
+typedef struct {
+    uint64_t  bits[3];
+} nc_priority_mask_t;
+
 /*
  * The next host by the cluster's policy. NULL: there is none. Hosts that are not healthy are passed
- * over unless all are (panic). `skip` (may be NULL) is avoided when another one will do.
+ * over unless all are (panic). Priorities in `avoid` (may be NULL) are used only when no other one
+ * has a healthy host.
  */
 const nc_host_t *nc_lb_pick(const nc_cluster_entry_t *entry, const nc_host_set_t *hosts,
-    uint64_t random, const nc_host_t *skip);
+    uint64_t random, const nc_priority_mask_t *avoid);
 
 #endif

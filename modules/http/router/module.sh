@@ -1,4 +1,4 @@
 nc_module_name=envoy.filters.http.router
 nc_module_kind=http
 nc_module_symbol=nc_http_router_module
-nc_module_srcs="router.c retry.c reply.c"
+nc_module_srcs="router.c try.c timeouts.c retry.c shadow.c redirect.c reply.c"

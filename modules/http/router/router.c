@@ -1,28 +1,14 @@
-/* router.c: the way of a request to an upstream host and of its response back. */
+/* router.c: the terminal filter: what a request asks for, and the way of its body. */
 #include "router_priv.h"
 
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
-#include "log/log.h"
-
-static const nc_up_ops_t  up_ops;
+#include "http/grpc.h"
 
 
 static rq_t *
 rq_of(nc_stream_t *s)
 {
     return s->router;
-}
-
-
-/* ---- the end of a try and of the request ---- */
-
-static void
-unpin(rq_t *r)
-{
-    if (r->pinned) {
-        r->pinned = false;
-        nc_slot_unref(r->cluster_slot);
-    }
 }
 
 
@@ -38,297 +24,100 @@ on_destroy(nc_stream_t *s, const void *conf)
     }
 
     nc_router_retry_done(r);
-    nc_up_release(&r->up);
-    nc_buf_fini(&r->pending);
+    nc_router_end_tries(r, NULL);
+    nc_router_mirror_end(r);
+    nc_up_release(&r->first.up);
+    nc_buf_fini(&r->first.pending);
     nc_buf_fini(&r->replay);
-    unpin(r);
+    nc_slot_unref(r->cluster_slot);
     s->router = NULL;
 }
 
 
-/* The response is whole, or will never be. */
 static void
-try_is_over(rq_t *r)
+on_gate(nc_stream_t *s, bool hold)
 {
-    r->done = true;
-    r->s->info.upstream_rx_last_us = nc_now_us;
-    nc_stream_deadline(r->s, NC_DEADLINE_TRY, 0);
-    nc_stream_deadline(r->s, NC_DEADLINE_ROUTE, 0);
-    nc_stream_deadline(r->s, NC_DEADLINE_UPSTREAM, 0);
-    nc_router_retry_done(r);
+    rq_t  *r = rq_of(s);
+
+    if (r && r->final) {
+        nc_up_gate(&r->final->up, NC_GATE_DOWNSTREAM, hold);
+    }
+}
+
+
+/* ---- the head of the request ---- */
+
+/* CONNECT (or POST, if so allowed) that ends at a route of connect_config. */
+static bool
+is_raw(const nc_stream_t *s, const nc_route_forward_t *f)
+{
+    nc_str_t  method = nc_headers_value(&s->request, NC_H_METHOD);
+
+    for (uint32_t i = 0; i < f->n_upgrades; i++) {
+        const nc_upgrade_t  *u = &f->upgrades[i];
+
+        if (u->terminate && u->enabled) {
+            return nc_str_eq(method, NC_STR("CONNECT"))
+                   || (u->allow_post && nc_str_eq(method, NC_STR("POST")));
+        }
+    }
+
+    return false;
 }
 
 
 static void
-response_is_whole(rq_t *r)
+find_vcluster(rq_t *r)
 {
-    const nc_cluster_t  *cl = r->entry->cluster;
+    nc_stream_t       *s = r->s;
+    const nc_vhost_t  *v = s->match.vhost;
 
-    nc_histogram_record(cl->stats.upstream_rq_time, (nc_now_us - r->s->info.start_us) / 1000);
-    try_is_over(r);
-}
-
-
-static void
-failed(rq_t *r, failure_t why, const char *reason)
-{
-    nc_stream_t         *s = r->s;
-    const nc_cluster_t  *cl = r->entry->cluster;
-    retry_t              again;
-
-    r->last_host = r->up.host;
-    r->headers_sent = r->headers_sent && why != FAILED_CONNECT && why != FAILED_CONNECT_TIMEOUT;
-
-    if (why == FAILED_TERMINATED || why == FAILED_RESET || why == FAILED_PROTOCOL) {
-        nc_counter_inc(cl->stats.upstream_rq_rx_reset);
-    }
-
-    if (r->up.host && why != FAILED_OVERFLOW) {
-        nc_host_counters(r->up.host->id)->rq_error++;
-    }
-
-    again = nc_router_retry_failure(r, why);
-    nc_up_release(&r->up);
-
-    if (again == RETRY_YES) {
-        return;
-    }
-
-    if (again == RETRY_LIMIT) {
-        s->info.flags |= NC_RF_RETRY_LIMIT_EXCEEDED;
-
-    } else if (again == RETRY_OVERFLOW) {
-        s->info.flags |= NC_RF_UPSTREAM_OVERFLOW;
-    }
-
-    if (r->conf->dynamic_stats && !r->responding) {
-        nc_stats_code_inc(cl->rq_codes, why == FAILED_PROTOCOL ? 502 : 503);
-    }
-
-    try_is_over(r);
-    nc_router_note_failure(r, why, reason);
-    nc_router_reply_failure(r, why, reason);
-}
-
-
-/* ---- the request goes out ---- */
-
-static void
-gate_body(rq_t *r, bool hold)
-{
-    if (r->body_gated != hold) {
-        r->body_gated = hold;
-        nc_stream_gate_request(r->s, hold);
+    for (uint32_t i = 0; i < v->n_vclusters; i++) {
+        if (nc_header_matchers_match(v->vclusters[i].headers, v->vclusters[i].n_headers,
+                                     &s->request, &s->pool))
+        {
+            r->vcluster = &v->vclusters[i];
+            break;
+        }
     }
 }
 
 
 static void
-send_pending(rq_t *r)
+set_limit(rq_t *r)
 {
-    bool  end = r->whole && !r->has_trailers;
+    const nc_body_limit_t  *limit = &r->forward->body_limit;
 
-    if (r->pending.len > 0 || end) {
-        nc_up_data(&r->up, &r->pending, end);
-    }
+    r->replay_limit = limit->set ? limit->bytes : r->s->request_limit;
 
-    if (r->up.state == NC_UP_OPEN && r->has_trailers) {
-        nc_up_trailers(&r->up, r->s->request_trailers);
-    }
-
-    if (!nc_up_backed_up(&r->up)) {
-        gate_body(r, false);
+    if (limit->bounded) {
+        r->replay_limit = NC_MIN(r->replay_limit, limit->bound);
     }
 }
 
 
-static void
-note_host(rq_t *r)
+static rq_t *
+create(nc_stream_t *s, const conf_t *conf, const nc_route_forward_t *forward,
+    const nc_cluster_entry_t *entry)
 {
-    nc_stream_t      *s = r->s;
-    const nc_host_t  *h = r->up.host;
+    rq_t  *r = nc_pool_new(&s->pool, rq_t);
 
-    s->info.upstream_host_name = h->hostname.len ? h->hostname : h->addr_text;
-    nc_peer_from(&s->info.upstream_remote, &h->addr.sa, h->addr.len);
+    r->s = s;
+    r->conf = conf;
+    r->forward = forward;
+    r->entry = entry;
+    r->priority = forward->priority;
+    r->cluster_slot = entry->cluster->slot;
+    nc_slot_ref(r->cluster_slot);
+    nc_buf_init(&r->first.pending);
+    nc_buf_init(&r->replay);
+    set_limit(r);
 
-    if (h->addr.sa.sa_family == AF_UNIX) {
-        s->info.upstream_remote_path = h->addr_text;
-    }
-}
+    s->router = r;
+    s->on_deadline = nc_router_on_deadline;
+    s->on_gate = on_gate;
 
-
-/* There is a connection: the head goes out, and the body that waited. */
-static void
-send_request(rq_t *r)
-{
-    nc_stream_t  *s = r->s;
-    bool          end = r->whole && r->pending.len == 0 && !r->has_trailers;
-
-    nc_up_addresses(&r->up, &s->info.upstream_remote, &s->info.upstream_local,
-                    &s->info.upstream_connection_id);
-    s->info.upstream_protocol = nc_up_is_h2(&r->up) ? NC_PROTOCOL_HTTP2 : NC_PROTOCOL_HTTP11;
-    s->info.upstream_tx_first_us = nc_now_us;
-    r->headers_sent = true;
-
-    if (r->forward->host_rewrite == NC_HOST_AUTO && r->up.host->hostname.len > 0) {
-        nc_route_set_host(&s->match, &s->request, r->up.host->hostname, &s->pool,
-                          r->conf->suppress_envoy_headers);
-    }
-
-    nc_up_headers(&r->up, &s->request, end, s->is_upgrade);
-
-    if (!end) {
-        send_pending(r);
-    }
-
-    if (r->whole) {
-        s->info.upstream_tx_last_us = nc_now_us;
-    }
-}
-
-
-static void
-arm_try(rq_t *r)
-{
-    if (r->whole && r->per_try_ms) {
-        nc_stream_deadline(r->s, NC_DEADLINE_TRY, r->per_try_ms);
-    }
-}
-
-
-static void
-set_attempt_count(rq_t *r)
-{
-    char    *digits;
-    size_t   n;
-
-    if (!r->s->match.vhost->attempt_count_in_request) {
-        return;
-    }
-
-    digits = nc_pool_alloc(&r->s->pool, 24);
-    n = nc_u64_format(digits, r->tries);
-    nc_headers_set_id(&r->s->request, NC_H_X_ENVOY_ATTEMPT_COUNT, nc_str(digits, n));
-}
-
-
-void
-nc_router_try(rq_t *r)
-{
-    nc_stream_t          *s = r->s;
-    const nc_host_set_t  *hosts = nc_cluster_hosts(r->entry);
-    const nc_host_t      *host = nc_lb_pick(r->entry, hosts, nc_random(), r->last_host);
-
-    r->tries++;
-    s->info.attempts = (uint16_t) r->tries;
-
-    if (host == NULL) {
-        try_is_over(r);
-        nc_router_reply_no_host(r);
-        return;
-    }
-
-    set_attempt_count(r);
-    arm_try(r);
-
-    r->up.ops = &up_ops;
-    r->up.owner = r;
-    r->up.pool = &s->pool;
-    r->up.response = r->up.trailers = NULL;
-    r->up.downstream_h2 = s->info.protocol == NC_PROTOCOL_HTTP2;
-    r->up.answers = s->is_head ? NC_H1_FOR_HEAD : NC_H1_FOR_OTHER;
-
-    if (s->is_upgrade
-        && nc_str_eq(nc_headers_value(&s->request, NC_H_METHOD), NC_STR("CONNECT")))
-    {
-        r->up.answers = NC_H1_FOR_CONNECT;
-    }
-
-    if (r->entry->cluster->max_stream_ms) {
-        nc_stream_deadline(s, NC_DEADLINE_UPSTREAM, r->entry->cluster->max_stream_ms);
-    }
-
-    switch (nc_up_start(&r->up, r->entry, hosts, host, NC_PRIORITY_DEFAULT)) {
-    case NC_OK:
-        note_host(r);
-        send_request(r);
-        break;
-
-    case NC_AGAIN:
-        note_host(r);
-        break;
-
-    case NC_DECLINED:
-        failed(r, FAILED_OVERFLOW, NULL);
-        break;
-
-    default:
-        failed(r, FAILED_CONNECT, NULL);
-    }
-}
-
-
-/* All of the request is here: the time for the answer begins to run. */
-static void
-request_is_whole(rq_t *r)
-{
-    nc_stream_t  *s = r->s;
-
-    r->whole = true;
-
-    if (r->timeout_ms && !s->is_upgrade) {
-        nc_stream_deadline(s, NC_DEADLINE_ROUTE, r->timeout_ms);
-    }
-
-    arm_try(r);
-}
-
-
-/* ---- filter operations ---- */
-
-static uint64_t
-header_ms(nc_stream_t *s, nc_str_t name, uint64_t otherwise)
-{
-    uint32_t      at = 0;
-    uint64_t      ms = otherwise;
-    nc_header_t  *h = nc_headers_find(&s->request, name, &at);
-
-    if (h) {
-        (void) nc_str_to_u64(h->value, UINT32_MAX, &ms);
-        nc_headers_del(&s->request, name);
-    }
-
-    return ms;
-}
-
-
-static void
-set_timeouts(rq_t *r)
-{
-    nc_stream_t  *s = r->s;
-    uint64_t      expected;
-    char         *digits;
-    size_t        n;
-
-    r->timeout_ms = header_ms(s, NC_STR("x-envoy-upstream-rq-timeout-ms"), r->forward->timeout_ms);
-    r->per_try_ms = header_ms(s, NC_STR("x-envoy-upstream-rq-per-try-timeout-ms"),
-                              r->policy ? r->policy->per_try_timeout_ms : 0);
-
-    if (r->timeout_ms && r->per_try_ms >= r->timeout_ms) {
-        r->per_try_ms = 0;
-    }
-
-    if (r->conf->suppress_envoy_headers) {
-        return;
-    }
-
-    expected = r->per_try_ms ? r->per_try_ms : r->timeout_ms;
-
-    if (expected) {
-        digits = nc_pool_alloc(&s->pool, 24);
-        n = nc_u64_format(digits, expected);
-        nc_headers_set_id(&s->request, NC_H_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, nc_str(digits, n));
-    }
+    return r;
 }
 
 
@@ -352,103 +141,23 @@ change_request(rq_t *r)
 }
 
 
+/* All of the request is here: the time for the answer begins to run. */
 static void
-on_deadline(nc_stream_t *s, nc_deadline_t which)
+request_is_whole(rq_t *r)
 {
-    rq_t                *r = rq_of(s);
-    const nc_cluster_t  *cl = r->entry->cluster;
+    nc_stream_t  *s = r->s;
 
-    switch (which) {
-    case NC_DEADLINE_BACK_OFF:
-        nc_buf_drain(&r->pending, r->pending.len);
-        nc_buf_share(&r->pending, &r->replay);  /* the body, from its start */
-        nc_router_try(r);
-        return;
+    r->whole = true;
 
-    case NC_DEADLINE_TRY:
-        nc_counter_inc(cl->stats.upstream_rq_per_try_timeout);
+    if (r->timeout_ms && !s->is_upgrade) {
+        nc_stream_deadline(s, NC_DEADLINE_ROUTE, r->timeout_ms);
+    }
 
-        if (r->up.host) {
-            nc_host_counters(r->up.host->id)->rq_timeout++;
+    for (try_t *t = r->live; t; t = t->next) {
+        if (t->up.state == NC_UP_OPEN) {
+            nc_router_start_try_time(t);
         }
-
-        if (nc_router_retry_failure(r, FAILED_TRY_TIMEOUT) == RETRY_YES) {
-            r->last_host = r->up.host;
-            nc_up_release(&r->up);
-            return;
-        }
-
-        nc_up_cancel(&r->up);
-        try_is_over(r);
-        nc_router_reply_timeout(r, true);
-        return;
-
-    case NC_DEADLINE_UPSTREAM:
-        nc_counter_inc(cl->stats.upstream_rq_max_duration_reached);
-        s->info.flags |= NC_RF_UPSTREAM_MAX_DURATION;
-        nc_up_cancel(&r->up);
-        try_is_over(r);
-
-        if (s->response_started) {
-            nc_stream_reset(s, "upstream_max_stream_duration_reached");
-        } else {
-            nc_stream_reply(s, 504, NC_STR("upstream max stream duration reached"),
-                            "upstream_max_stream_duration_reached", NULL, NULL);
-        }
-        return;
-
-    default:
-        break;
     }
-
-    nc_counter_inc(cl->stats.upstream_rq_timeout);
-
-    if (r->up.host) {
-        nc_host_counters(r->up.host->id)->rq_timeout++;
-    }
-
-    if (r->conf->dynamic_stats && !s->response_started) {
-        nc_stats_code_inc(cl->rq_codes, 504);
-    }
-
-    nc_up_cancel(&r->up);
-    try_is_over(r);
-    nc_router_reply_timeout(r, false);
-}
-
-
-static void
-on_gate(nc_stream_t *s, bool hold)
-{
-    rq_t  *r = rq_of(s);
-
-    if (r) {
-        nc_up_gate(&r->up, NC_GATE_DOWNSTREAM, hold);
-    }
-}
-
-
-static rq_t *
-create(nc_stream_t *s, const conf_t *conf, const nc_route_forward_t *forward,
-    const nc_cluster_entry_t *entry)
-{
-    rq_t  *r = nc_pool_new(&s->pool, rq_t);
-
-    r->s = s;
-    r->conf = conf;
-    r->forward = forward;
-    r->entry = entry;
-    r->cluster_slot = entry->cluster->slot;
-    r->pinned = true;
-    nc_slot_ref(r->cluster_slot);
-    nc_buf_init(&r->pending);
-    nc_buf_init(&r->replay);
-
-    s->router = r;
-    s->on_deadline = on_deadline;
-    s->on_gate = on_gate;
-
-    return r;
 }
 
 
@@ -467,13 +176,33 @@ forward(nc_stream_t *s, const conf_t *conf, bool end)
 
     nc_counter_inc(s->hcm->router_stats.rq_total);
     s->info.cluster_name = entry->cluster->observability_name;
+
+    if (conf->strict && !nc_router_strict(s, conf)) {
+        return;
+    }
+
     r = create(s, conf, f, entry);
+    r->is_grpc = nc_grpc_is_request(&s->request);
+    r->raw = f->n_upgrades > 0 && is_raw(s, f);
+
+    if (s->match.vhost->n_vclusters > 0) {
+        find_vcluster(r);
+    }
 
     nc_router_retry_init(r);
-    set_timeouts(r);
+    nc_router_set_timeouts(r);
+
+    if (f->hash) {
+        s->has_hash = nc_route_hash(f->hash, &s->request, &s->info, &s->pool, &s->hash,
+                                    &r->cookie);
+    }
 
     if (!change_request(r)) {
         return;
+    }
+
+    if (f->mirrors && !s->is_upgrade) {
+        nc_router_mirror(r, end);
     }
 
     if (end) {
@@ -505,21 +234,32 @@ on_request_headers(nc_stream_t *s, const void *conf, nc_headers_t *h, bool end)
 }
 
 
-/* Keeps the body for another try, unless it grows too large. */
-static void
-keep_for_retry(rq_t *r, const nc_buf_t *data)
+/* ---- its body ---- */
+
+/* Keeps the body for another try, unless it grows too large. False: answered. */
+static bool
+keep(rq_t *r, const nc_buf_t *data)
 {
-    if (!r->may_retry || r->responding) {
-        return;
+    if (!r->keeps || r->final) {
+        return true;
     }
 
-    if (r->replay.len + data->len > r->s->request_limit) {
-        r->may_retry = false;
-        nc_buf_drain(&r->replay, r->replay.len);
-        return;
+    if (r->replay.len + data->len <= r->replay_limit) {
+        nc_buf_share(&r->replay, data);
+        return true;
     }
 
-    nc_buf_share(&r->replay, data);
+    nc_counter_inc(r->entry->cluster->stats.retry_or_shadow_abandoned);
+
+    if (r->live == NULL) {                      /* it was for this that the body was kept */
+        nc_router_over(r);
+        nc_router_reply_too_large(r);
+        return false;
+    }
+
+    nc_router_retry_give_up(r);
+
+    return true;
 }
 
 
@@ -535,26 +275,22 @@ on_request_data(nc_stream_t *s, const void *conf, nc_buf_t *data, bool end)
         return NC_TAKEN;
     }
 
-    keep_for_retry(r, data);
-
-    if (end) {
-        request_is_whole(r);
-    }
-
-    if (r->up.state != NC_UP_OPEN) {
-        nc_buf_move_all(&r->pending, data);
-
-        if (r->pending.len > s->request_limit) {
-            gate_body(r, true);
-        }
-
+    if (!keep(r, data)) {
         return NC_TAKEN;
     }
 
-    nc_up_data(&r->up, data, end);
+    if (r->shadows) {
+        nc_router_mirror_data(r, data, end);
+    }
 
     if (end) {
-        s->info.upstream_tx_last_us = nc_now_us;
+        r->whole = true;
+    }
+
+    nc_router_body(r, data, end);
+
+    if (end && !r->done) {
+        request_is_whole(r);
     }
 
     return NC_TAKEN;
@@ -567,228 +303,35 @@ on_request_trailers(nc_stream_t *s, const void *conf, nc_headers_t *t)
     rq_t  *r = rq_of(s);
 
     (void) conf;
+    (void) t;
 
     if (r == NULL || r->done) {
         return NC_TAKEN;
     }
 
-    r->has_trailers = true;
-    request_is_whole(r);
+    r->has_trailers = r->whole = true;
 
-    if (r->up.state == NC_UP_OPEN) {
-        nc_up_trailers(&r->up, t);
+    if (r->shadows) {
+        nc_router_mirror_trailers(r);
+    }
+
+    nc_router_trailers(r);
+
+    if (!r->done) {
+        request_is_whole(r);
     }
 
     return NC_TAKEN;
 }
 
 
-/* ---- the response comes back ---- */
+/* ---- the module ---- */
 
-static void
-on_ready(nc_up_t *u)
-{
-    send_request(u->owner);
-}
-
-
-static void
-on_fail(nc_up_t *u, nc_up_failure_t why, const char *reason)
-{
-    failed(u->owner, why == NC_UP_OVERFLOW ? FAILED_OVERFLOW
-                     : why == NC_UP_CONNECT_TIMEOUT ? FAILED_CONNECT_TIMEOUT : FAILED_CONNECT,
-           reason);
-}
-
-
-static void
-on_reset(nc_up_t *u, nc_up_reset_t why, const char *reason)
-{
-    static const failure_t  failures[] = {
-        [NC_UP_TERMINATED] = FAILED_TERMINATED,
-        [NC_UP_RESET] = FAILED_RESET,
-        [NC_UP_PROTOCOL_ERROR] = FAILED_PROTOCOL,
-        [NC_UP_REMOTE_RESET] = FAILED_REMOTE_RESET,
-        [NC_UP_REFUSED] = FAILED_REFUSED
-    };
-
-    failed(u->owner, failures[why], reason);
-}
-
-
-static void
-on_informational(nc_up_t *u, nc_headers_t *h)
-{
-    rq_t  *r = u->owner;
-
-    if (!nc_str_eq(nc_headers_value(h, NC_H_STATUS), NC_STR("100"))
-        || r->s->hcm->proxy_100_continue)
-    {
-        nc_stream_respond_informational(r->s, h);
-    }
-}
-
-
-static void
-count_response(rq_t *r, unsigned status)
-{
-    const nc_cluster_t  *cl = r->entry->cluster;
-    nc_host_counters_t  *host = nc_host_counters(r->up.host->id);
-
-    nc_counter_inc(cl->stats.upstream_rq_completed);
-
-    if (r->conf->dynamic_stats) {
-        nc_stats_code_inc(cl->rq_codes, status);
-    }
-
-    if (status >= 500) {
-        host->rq_error++;
-    } else {
-        host->rq_success++;
-    }
-
-    if (r->tries > 1 && status < 500) {
-        nc_counter_inc(cl->stats.upstream_rq_retry_success);
-    }
-}
-
-
-static void
-add_envoy_headers(rq_t *r, nc_headers_t *h)
-{
-    nc_stream_t  *s = r->s;
-    uint64_t      since = s->info.request_end_us ? s->info.request_end_us : s->info.start_us;
-    char         *digits = nc_pool_alloc(&s->pool, 48);
-    size_t        n;
-
-    if (!r->conf->suppress_envoy_headers) {
-        n = nc_u64_format(digits, (nc_now_us - since) / 1000);
-        nc_headers_set_id(h, NC_H_X_ENVOY_UPSTREAM_SERVICE_TIME, nc_str(digits, n));
-    }
-
-    if (s->match.vhost->attempt_count_in_response) {
-        n = nc_u64_format(digits + 24, r->tries);
-        nc_headers_set_id(h, NC_H_X_ENVOY_ATTEMPT_COUNT, nc_str(digits + 24, n));
-    }
-}
-
-
-/* An upgrade that was granted becomes a tunnel; one that was not is an ordinary exchange. */
-static void
-settle_upgrade(rq_t *r, unsigned status, bool end)
-{
-    nc_stream_t  *s = r->s;
-
-    if (!s->is_upgrade) {
-        return;
-    }
-
-    if (!end && (status == 101 || (r->up.answers == NC_H1_FOR_CONNECT && status / 100 == 2))) {
-        s->upgraded = true;
-        nc_stream_deadline(s, NC_DEADLINE_ROUTE, 0);
-        nc_counter_inc(s->hcm->stats.downstream_cx_upgrades_total);
-        nc_gauge_inc(s->hcm->stats.downstream_cx_upgrades_active);
-        return;
-    }
-
-    s->is_upgrade = false;
-    s->request_done = true;
-}
-
-
-static void
-on_headers(nc_up_t *u, nc_headers_t *h, bool end)
-{
-    rq_t            *r = u->owner;
-    nc_stream_t     *s = r->s;
-    nc_http_view_t   view;
-    uint64_t         status = 0;
-
-    (void) nc_str_to_u64(nc_headers_value(h, NC_H_STATUS), 999, &status);
-    s->info.upstream_rx_first_us = nc_now_us;
-    count_response(r, (unsigned) status);
-
-    switch (nc_router_retry_response(r, (unsigned) status)) {
-    case RETRY_YES:
-        r->last_host = u->host;
-        nc_up_release(u);
-        return;
-
-    case RETRY_LIMIT:
-        s->info.flags |= NC_RF_RETRY_LIMIT_EXCEEDED;
-        break;
-
-    case RETRY_OVERFLOW:
-        s->info.flags |= NC_RF_UPSTREAM_OVERFLOW;
-        break;
-
-    default:
-        break;
-    }
-
-    r->responding = true;
-    nc_buf_drain(&r->replay, r->replay.len);
-    nc_stream_deadline(s, NC_DEADLINE_TRY, 0);
-    settle_upgrade(r, (unsigned) status, end);
-    add_envoy_headers(r, h);
-    view = nc_stream_view(s);
-    view.response = h;
-    nc_route_response_mutations(&s->match, h, &view, &s->pool);
-    s->info.details = "via_upstream";
-
-    if (end) {
-        response_is_whole(r);
-    }
-
-    nc_stream_respond_headers(s, h, end);
-}
-
-
-static void
-on_data(nc_up_t *u, nc_buf_t *data, bool end)
-{
-    rq_t         *r = u->owner;
-    nc_stream_t  *s = r->s;
-
-    if (end) {
-        response_is_whole(r);
-    }
-
-    nc_stream_respond_data(s, data, end);
-}
-
-
-static void
-on_trailers(nc_up_t *u, nc_headers_t *t)
-{
-    rq_t         *r = u->owner;
-    nc_stream_t  *s = r->s;
-
-    response_is_whole(r);
-    nc_stream_respond_trailers(s, t);
-}
-
-
-static void
-on_backlog(nc_up_t *u, bool slow)
-{
-    gate_body(u->owner, slow);
-}
-
-
-static const nc_up_ops_t  up_ops = {
-    .on_ready = on_ready,
-    .on_fail = on_fail,
-    .on_informational = on_informational,
-    .on_headers = on_headers,
-    .on_data = on_data,
-    .on_trailers = on_trailers,
-    .on_reset = on_reset,
-    .on_backlog = on_backlog
+static const char *const  strict_names[] = {
+    "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-max-retries", "x-envoy-retry-on", "x-envoy-retry-grpc-on"
 };
 
-
-/* ---- the module ---- */
 
 static const void *
 compile(nc_compile_t *cc, const ProtobufCMessage *message)
@@ -798,6 +341,16 @@ compile(nc_compile_t *cc, const ProtobufCMessage *message)
 
     c->dynamic_stats = m->dynamic_stats ? m->dynamic_stats->value : true;
     c->suppress_envoy_headers = m->suppress_envoy_headers;
+    c->respect_expected_timeout = m->respect_expected_rq_timeout;
+    c->suppress_grpc_codes = m->suppress_grpc_request_failure_code_stats;
+
+    for (size_t i = 0; i < m->n_strict_check_headers; i++) {
+        for (unsigned k = 0; k < NC_COUNTOF(strict_names); k++) {
+            if (strcmp(m->strict_check_headers[i], strict_names[k]) == 0) {
+                c->strict |= NC_BIT(k);
+            }
+        }
+    }
 
     return c;
 }

@@ -3,6 +3,7 @@
 #include "config/image.h"
 #include "config/loader.h"
 #include "log/log.h"
+#include "net/tls.h"
 #include "os/broker.h"
 #include "process/admin.h"
 #include "process/data.h"
@@ -22,6 +23,11 @@ prepare(const nc_options_t *o, nc_errors_t *errors)
 
     if (nc_stats_create(o->concurrency, &why) != NC_OK) {
         return nc_errors_add(errors, NULL, 0, 0, NULL, "%s: %s", why, strerror(errno));
+    }
+
+    if (nc_tls_keys_create() != NC_OK) {
+        return nc_errors_add(errors, NULL, 0, 0, NULL, "shared memory for ticket keys: %s",
+                             strerror(errno));
     }
 
     return nc_image_create(o->image_bytes, o->concurrency, errors);
@@ -79,6 +85,7 @@ helper_init(const nc_options_t *o, int clog_fd, nc_errors_t *errors)
         return NC_ERROR;
     }
 
+    nc_tls_keys_start();
     nc_loader_init(o, log);
     nc_vitals_init(o);
     nc_admin_init(o);

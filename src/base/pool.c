@@ -2,7 +2,7 @@
 #include "base/pool.h"
 
 #define BLOCK_SIZE      4096u
-#define SPARE_BLOCKS    256u                    /* 1 MiB at the most lies idle */
+#define SPARE_BLOCKS    128u                    /* 512 KiB at the most lie idle */
 
 struct nc_pool_cleanup_s {
     nc_pool_cleanup_t  *next;

@@ -15,13 +15,11 @@ bool  nc_http_draining;
 uint64_t
 nc_random(void)
 {
-    static uint64_t  state;
-    static pid_t     owner;
+    static uint64_t  state;                     /* the master never calls this: no two share it */
     uint64_t         z;
 
-    if (NC_UNLIKELY(state == 0 || owner != getpid())) {
+    if (NC_UNLIKELY(state == 0)) {
         NC_CHECK(getrandom(&state, sizeof(state), 0) == sizeof(state));
-        owner = getpid();
     }
 
     z = (state += 0x9e3779b97f4a7c15u);         /* splitmix64 */

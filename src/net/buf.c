@@ -2,8 +2,7 @@
 #include "net/buf.h"
 
 #define COPY_MAX        512u                    /* smaller pieces are copied, not sliced */
-#define SPARE_SMALL     512u
-#define SPARE_LARGE     256u
+#define SPARE_BYTES     (1u << 20)              /* kept per size of block */
 
 typedef struct spare_s  spare_t;
 
@@ -11,25 +10,33 @@ struct spare_s {
     spare_t  *next;
 };
 
-static spare_t   *spare_small, *spare_large;
-static unsigned   n_small, n_large;
+/* Blocks of one size that nobody uses. */
+typedef struct {
+    size_t    size;
+    spare_t  *first;
+    size_t    bytes;
+} shelf_t;
+
+static shelf_t  shelves[] = {
+    { .size = NC_BLOCK_SMALL }, { .size = NC_BLOCK_LARGE }, { .size = NC_BLOCK_HUGE }
+};
 
 size_t  nc_block_bytes_used;
 size_t  nc_block_bytes_spare;
 
 
 static void *
-take_spare(spare_t **list, unsigned *n, size_t size)
+take_spare(shelf_t *shelf)
 {
-    spare_t  *s = *list;
+    spare_t  *s = shelf->first;
 
     if (s == NULL) {
-        return nc_malloc(size);
+        return nc_malloc(shelf->size);
     }
 
-    *list = s->next;
-    (*n)--;
-    nc_block_bytes_spare -= size;
+    shelf->first = s->next;
+    shelf->bytes -= shelf->size;
+    nc_block_bytes_spare -= shelf->size;
 
     return s;
 }
@@ -39,19 +46,18 @@ nc_block_t *
 nc_block_get(size_t size)
 {
     size_t       total = size + sizeof(nc_block_t);
-    nc_block_t  *b;
+    nc_block_t  *b = NULL;
 
     NC_CHECK(size < UINT32_MAX - sizeof(nc_block_t));
 
-    if (total <= NC_BLOCK_SMALL) {
-        total = NC_BLOCK_SMALL;
-        b = take_spare(&spare_small, &n_small, total);
+    for (size_t i = 0; i < NC_COUNTOF(shelves) && b == NULL; i++) {
+        if (total <= shelves[i].size) {
+            total = shelves[i].size;
+            b = take_spare(&shelves[i]);
+        }
+    }
 
-    } else if (total <= NC_BLOCK_LARGE) {
-        total = NC_BLOCK_LARGE;
-        b = take_spare(&spare_large, &n_large, total);
-
-    } else {
+    if (b == NULL) {
         b = nc_malloc(total);
     }
 
@@ -71,25 +77,21 @@ nc_block_free(nc_block_t *b)
 
     nc_block_bytes_used -= total;
 
-#ifndef NC_DEBUG
-    if (total == NC_BLOCK_SMALL && n_small < SPARE_SMALL) {
-        s->next = spare_small;
-        spare_small = s;
-        n_small++;
-        nc_block_bytes_spare += total;
-        return;
-    }
-
-    if (total == NC_BLOCK_LARGE && n_large < SPARE_LARGE) {
-        s->next = spare_large;
-        spare_large = s;
-        n_large++;
-        nc_block_bytes_spare += total;
-        return;
-    }
-#else
+#ifdef NC_DEBUG
     memset(b->data, 0xa5, b->cap);
+    free(s);
+    return;
 #endif
+
+    for (size_t i = 0; i < NC_COUNTOF(shelves); i++) {
+        if (total == shelves[i].size && shelves[i].bytes + total <= SPARE_BYTES) {
+            s->next = shelves[i].first;
+            shelves[i].first = s;
+            shelves[i].bytes += total;
+            nc_block_bytes_spare += total;
+            return;
+        }
+    }
 
     free(s);
 }

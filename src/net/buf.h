@@ -16,6 +16,7 @@
 
 #define NC_BLOCK_SMALL  2048u                   /* sizes of the block free lists, header included */
 #define NC_BLOCK_LARGE  16384u
+#define NC_BLOCK_HUGE   65536u
 
 typedef struct nc_block_s {
     uint32_t  refs;

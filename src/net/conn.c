@@ -8,14 +8,16 @@
 
 #define MAX_IOV         64
 #define APPEND_MIN      512                     /* room worth reading into behind other bytes */
+#define SMALL_READS     4                       /* in a row, before reads become smaller */
 #define STALLED_MS      60000                   /* a flush that makes no progress ends after it */
-#define READS_PER_TURN  4                       /* a busy peer must not starve the others */
+#define READS_PER_TURN  4                       /* a busy peer must not starve the others, */
+#define BYTES_PER_TURN  65536                   /* and what is read leaves while it is cached */
 
 /* Sizes to read by hint: what came last decides (see learn_size). */
 static const size_t  read_sizes[] = {
     NC_BLOCK_SMALL - sizeof(nc_block_t),
     NC_BLOCK_LARGE - sizeof(nc_block_t),
-    65536 - sizeof(nc_block_t)
+    NC_BLOCK_HUGE - sizeof(nc_block_t)
 };
 
 uint64_t  nc_conn_count;
@@ -464,11 +466,18 @@ flush_all(void)
 static void
 learn_size(nc_conn_t *c, size_t got, size_t room)
 {
-    if (got == room && c->read_hint < NC_COUNTOF(read_sizes) - 1) {
-        c->read_hint++;
+    if (got == room) {
+        c->small_reads = 0;
+
+        if (c->read_hint < NC_COUNTOF(read_sizes) - 1) {
+            c->read_hint++;
+        }
 
     } else if (c->read_hint > 0 && got < read_sizes[c->read_hint - 1]) {
-        c->read_hint--;
+        if (++c->small_reads >= SMALL_READS) {
+            c->read_hint--;
+            c->small_reads = 0;
+        }
     }
 }
 
@@ -541,13 +550,15 @@ drop_input(nc_conn_t *c)
 static void
 read_some(nc_conn_t *c)
 {
+    uint64_t  before = c->rx;
+
     if (c->in_read) {
         return;
     }
 
     c->in_read = true;
 
-    for (int i = 0; c->readable && i < READS_PER_TURN; i++) {
+    for (int i = 0; c->readable && i < READS_PER_TURN && c->rx - before < BYTES_PER_TURN; i++) {
         if ((c->gates && c->state == NC_CONN_OPEN) || !read_once(c)) {
             break;
         }

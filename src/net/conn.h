@@ -98,6 +98,7 @@ struct nc_conn_s {
     uint8_t               state;                /* nc_conn_state_t */
     uint8_t               gates;                /* nc_gate_t bits that are held */
     uint8_t               read_hint;            /* size class of the next read */
+    uint8_t               small_reads;          /* reads in a row that would fit a smaller one */
     bool                  eof : 1;              /* peer will send no more */
     bool                  readable : 1;         /* the kernel may have more */
     bool                  hung_up : 1;          /* RDHUP, HUP or ERR was reported */

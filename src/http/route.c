@@ -50,6 +50,9 @@ path_holds(const nc_route_t *r, nc_str_t path, nc_str_t lower)
 
     case NC_ROUTE_REGEX:
         return nc_regex_match(r->regex, path);
+
+    case NC_ROUTE_CONNECT:
+        return false;                           /* see find_connect */
     }
 
     return false;
@@ -86,20 +89,41 @@ find_by_index(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, 
 }
 
 
+/* The route of a CONNECT: by connect_matcher, or by its path if it has one (HTTP/2). */
+static const nc_route_t *
+find_connect(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, nc_str_t lower)
+{
+    for (uint32_t i = 0; i < v->n_routes; i++) {
+        const nc_route_t  *r = &v->routes[i];
+
+        if ((r->path_kind == NC_ROUTE_CONNECT
+             || (path.data != NULL && path_holds(r, path, lower)))
+            && conditions_hold(r, rq))
+        {
+            return r;
+        }
+    }
+
+    return NULL;
+}
+
+
 static const nc_route_t *
 find_route(const nc_vhost_t *v, const nc_route_request_t *rq, bool by_walk)
 {
     char      memory[PATH_ON_STACK], *out = memory;
     nc_str_t  path = nc_headers_value(rq->headers, NC_H_PATH), lower;
+    bool      connect;
 
     if (path.data == NULL) {
-        return NULL;                            /* CONNECT without a path */
+        return find_connect(v, rq, path, path);
     }
 
     path = nc_path_only(path);
+    connect = nc_str_eq(nc_headers_value(rq->headers, NC_H_METHOD), NC_STR("CONNECT"));
     by_walk = by_walk || (v->index == NULL && v->index_lower == NULL);
 
-    if (!by_walk && v->index_lower == NULL) {
+    if (!by_walk && !connect && v->index_lower == NULL) {
         return find_by_index(v, rq, path, path);
     }
 
@@ -110,6 +134,10 @@ find_route(const nc_vhost_t *v, const nc_route_request_t *rq, bool by_walk)
         out[i] = nc_lower(path.data[i]);
     }
     lower = nc_str(out, path.len);
+
+    if (connect) {
+        return find_connect(v, rq, path, lower);
+    }
 
     return by_walk ? find_by_walk(v, rq, path, lower) : find_by_index(v, rq, path, lower);
 }

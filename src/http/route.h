@@ -141,7 +141,8 @@ typedef enum {
     NC_ROUTE_PREFIX,
     NC_ROUTE_PATH,
     NC_ROUTE_SEPARATED_PREFIX,
-    NC_ROUTE_REGEX
+    NC_ROUTE_REGEX,
+    NC_ROUTE_CONNECT                            /* CONNECT, whatever its path */
 } nc_route_path_kind_t;
 
 struct nc_route_s {

@@ -174,9 +174,14 @@ compile_path(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch 
         r->regex = nc_regex_matcher_compile(rc->cc, msg->safe_regex, NC_REGEX_WHOLE);
         break;
 
+    case MATCH(CONNECT_MATCHER):
+        r->path_kind = NC_ROUTE_CONNECT;
+        r->ignore_case = false;
+        break;
+
     default:
         nc_compile_error(rc->cc, &msg->base, "",
-            "one of prefix, path, safe_regex, path_separated_prefix is required");
+            "one of prefix, path, safe_regex, connect_matcher, path_separated_prefix is required");
         break;
     }
 

@@ -210,7 +210,7 @@ nc_route_index_build(nc_pool_t *pool, const nc_route_t *routes, size_t n, bool l
         const nc_route_t  *r = &routes[i];
         item_t             item = { r->path, (uint32_t) i, r->path_kind };
 
-        if (r->ignore_case != lower) {
+        if (r->ignore_case != lower || r->path_kind == NC_ROUTE_CONNECT) {
             continue;
         }
 

@@ -46,6 +46,7 @@ setup(void)
         .upstream_tx_first_us = 1001000, .upstream_tx_last_us = 1003000,
         .upstream_rx_first_us = 1010000, .upstream_rx_last_us = 1020000,
         .downstream_tx_first_us = 1011000, .downstream_tx_last_us = 1021000, .end_us = 1030999,
+        .log_type = NC_LOG_DOWNSTREAM_END,
         .bytes_received = 3, .bytes_sent = 1024, .wire_received = 400, .wire_sent = 1300,
         .upstream_wire_sent = 390, .upstream_wire_received = 1290, .request_header_bytes = 80,
         .response_header_bytes = 90, .response_trailer_bytes = 8,

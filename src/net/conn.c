@@ -9,6 +9,7 @@
 #define MAX_IOV         64
 #define APPEND_MIN      512                     /* room worth reading into behind other bytes */
 #define SMALL_READS     4                       /* in a row, before reads become smaller */
+#define FLUSH_NOW       32768                   /* output that does not wait for the turn's end */
 #define STALLED_MS      60000                   /* a flush that makes no progress ends after it */
 #define READS_PER_TURN  4                       /* a busy peer must not starve the others, */
 #define BYTES_PER_TURN  65536                   /* and what is read leaves while it is cached */
@@ -176,13 +177,9 @@ nc_conn_connect(const nc_addr_t *to, const nc_addr_t *source, uint64_t timeout_m
 }
 
 
-void
-nc_conn_touch(nc_conn_t *c)
+static void
+mark_dirty(nc_conn_t *c)
 {
-    if (c->dirty || c->state == NC_CONN_CLOSED) {
-        return;
-    }
-
     if (n_dirty == cap_dirty) {
         cap_dirty = cap_dirty ? cap_dirty * 2 : 256;
         dirty = nc_realloc(dirty, cap_dirty * sizeof(*dirty));
@@ -190,9 +187,30 @@ nc_conn_touch(nc_conn_t *c)
 
     c->dirty = true;
     dirty[n_dirty++] = c;
+}
+
+
+void
+nc_conn_touch(nc_conn_t *c)
+{
+    if (c->state == NC_CONN_CLOSED) {
+        return;
+    }
+
+    if (c->out.len >= FLUSH_NOW && c->state == NC_CONN_OPEN && !c->blocked) {
+        nc_conn_flush(c);                       /* bulk leaves while it is in the cache */
+    }
+
+    if (c->state == NC_CONN_CLOSED) {
+        return;
+    }
 
     if (c->high_mark && c->out.len > c->high_mark) {
         c->over_high = true;
+    }
+
+    if (!c->dirty && (c->out.len > 0 || c->shut_wanted || c->state == NC_CONN_FLUSHING)) {
+        mark_dirty(c);
     }
 }
 

@@ -39,12 +39,16 @@ compile_logs(nc_compile_t *cc, nc_admin_conf_t *c, const admin_msg_t *m)
     c->access_logs = nc_pool_array(cc->pool, m->n_access_log, sizeof(*c->access_logs));
 
     for (size_t i = 0; i < m->n_access_log; i++) {
-        nc_filter_ref_t  *log = &c->access_logs[c->n_access_logs];
+        nc_access_log_ref_t  *log = &c->access_logs[c->n_access_logs];
 
         log->name = nc_pool_str(cc->pool, nc_str_c(m->access_log[i]->name));
         log->conf = cc->extension(cc, NC_ACCESS_LOG, m->access_log[i]->name,
                                   (const ProtobufCMessage *) m->access_log[i]->typed_config,
                                   &log->module);
+
+        if (m->access_log[i]->filter) {
+            log->filter = nc_log_filter_compile(cc, m->access_log[i]->filter);
+        }
 
         if (log->conf && log->module) {
             c->n_access_logs++;

@@ -118,7 +118,7 @@ typedef struct {
     nc_addr_t         addr;                     /* as configured */
     nc_addr_t         bound;                    /* with the port that the kernel chose */
     uint32_t          socket_key;               /* under which the helper gets its socket */
-    nc_filter_ref_t  *access_logs;              /* modules of kind NC_ACCESS_LOG */
+    struct nc_access_log_ref_s  *access_logs;
     uint32_t          n_access_logs;
     const struct nc_access_log_lines_s  *lines; /* access_log_path; NULL: not given */
 } nc_admin_conf_t;

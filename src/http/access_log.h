@@ -5,13 +5,23 @@
 #ifndef NC_HTTP_ACCESS_LOG_H
 #define NC_HTTP_ACCESS_LOG_H
 
+#include "base/module.h"
 #include "http/formatter.h"
 #include "http/info.h"
+#include "http/log_filter.h"
 
 typedef struct nc_access_log_ops_s {
     /* Logs one finished stream. Nothing of `view` is kept. Never fails and never waits. */
     void (*log)(const void *conf, const nc_http_view_t *view);
 } nc_access_log_ops_t;
+
+/* One access log as configured, and which requests it is for (NULL: all). */
+typedef struct nc_access_log_ref_s {
+    const nc_module_t      *module;
+    const void             *conf;
+    nc_str_t                name;
+    const nc_log_filter_t  *filter;
+} nc_access_log_ref_t;
 
 /* A log that writes lines of a format to a file. */
 typedef struct nc_access_log_lines_s {

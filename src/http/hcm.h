@@ -7,10 +7,10 @@
 
 #include "codec/h1.h"
 #include "codec/h2.h"
+#include "http/access_log.h"
 #include "http/cidr.h"
 #include "http/filter.h"
 #include "http/local_reply.h"
-#include "http/log_filter.h"
 #include "http/path.h"
 #include "http/route.h"
 #include "net/acceptor.h"
@@ -63,14 +63,6 @@ typedef struct {
     bool      remove_flags;
     bool      set_status;                       /* set_recommended_response_code */
 } nc_proxy_status_t;
-
-/* One access log, and which requests it is for (NULL: all). */
-typedef struct {
-    const nc_module_t      *module;
-    const void             *conf;
-    nc_str_t                name;
-    const nc_log_filter_t  *filter;
-} nc_access_log_ref_t;
 
 typedef struct nc_hcm_conf_s {
     nc_str_t                    stat_prefix;

@@ -112,11 +112,21 @@ log_request(client_t *cl)
         .info = &cl->info, .request = &cl->request, .response = &cl->response
     };
 
+    nc_pool_t       pool;
+
+    nc_pool_init(&pool, &nc_pool_heap);
     cl->info.end_us = nc_now_us;
+    cl->info.log_type = NC_LOG_DOWNSTREAM_END;
 
     for (uint32_t i = 0; i < conf->n_access_logs; i++) {
-        conf->access_logs[i].module->access_log->log(conf->access_logs[i].conf, &view);
+        const nc_access_log_ref_t  *log = &conf->access_logs[i];
+
+        if (nc_log_filter_holds(log->filter, &view, nc_now_us, &pool)) {
+            log->module->access_log->log(log->conf, &view);
+        }
     }
+
+    nc_pool_fini(&pool);
 
     if (conf->lines) {
         nc_access_log_lines_log(conf->lines, &view);

@@ -300,6 +300,7 @@ send_headers(nc_stream_t *s, nc_headers_t *h, bool end)
     if (s->upgraded) {
         how.connection = s->info.status == 101 ? NC_H1_CONN_UPGRADE : NC_H1_CONN_DEFAULT;
         how.body = NC_H1_BODY_NONE;
+        ss->chunked = false;
         ss->phase = TUNNEL;
         nc_conn_kick(ss->conn);                 /* bytes that came behind the request */
 
@@ -514,6 +515,7 @@ fill_conn_info(session_t *ss, nc_conn_info_t *info)
         .local = ss->local,
         .listener = ss->listener->ctx.name
     };
+    nc_conn_info_tls(info, ss->conn);
 }
 
 
@@ -638,7 +640,8 @@ head_is_parsed(session_t *ss, nc_h1_head_t *head)
     nc_stream_deadline(s, NC_DEADLINE_HEADERS, 0);
 
     nc_headers_add_id(&s->request, NC_H_SCHEME,
-                      head->scheme.data ? head->scheme : NC_STR("http"));
+                      head->scheme.data ? head->scheme
+                      : s->conn_info.is_tls ? NC_STR("https") : NC_STR("http"));
 
     if (end) {
         ss->phase = WAIT;

@@ -17,6 +17,9 @@ static const operator_t  operators[] = {
 #define X(name, arg, length)  { NC_STR_INIT(#name), NC_OP_##name, arg, length },
     NC_OPERATORS(X)
 #undef X
+#define X(name, upstream, fact)  { NC_STR_INIT(#name), NC_OP_##name, NONE, true },
+    NC_TLS_OPERATORS(X)
+#undef X
 #define X(name)  { NC_STR_INIT(#name), NC_OP_ABSENT, OPTIONAL, true },
     NC_ABSENT_OPERATORS(X)
 #undef X
@@ -250,6 +253,10 @@ set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
     case NC_OP_START_TIME_LOCAL:
     case NC_OP_EMIT_TIME:
     case NC_OP_EMIT_TIME_LOCAL:
+    case NC_OP_DOWNSTREAM_PEER_CERT_V_START:
+    case NC_OP_DOWNSTREAM_PEER_CERT_V_END:
+    case NC_OP_UPSTREAM_PEER_CERT_V_START:
+    case NC_OP_UPSTREAM_PEER_CERT_V_END:
         op->time = nc_time_format_compile(b->cc->pool,
             arg.len > 0 ? arg : NC_STR(NC_TIME_DEFAULT), local, &why);
         return op->time != NULL ? NULL : why;

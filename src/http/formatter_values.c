@@ -630,5 +630,8 @@ nc_format_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *s
         if (v->type == NC_FV_NONE) {
             connection_value(op, info->conn, scratch, v);
         }
+        if (v->type == NC_FV_NONE) {
+            nc_format_tls_value(op, info, scratch, v);
+        }
     }
 }

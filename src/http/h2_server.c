@@ -456,6 +456,7 @@ on_begin(nc_h2_t *h2, int32_t id)
     (void) id;
     renew(ss);
     info.listener = ss->listener->ctx.name;
+    nc_conn_info_tls(&info, ss->conn);
     r->ss = ss;
     nc_timer_init(&r->timer, on_request_timer);
     nc_list_append(&ss->requests, &r->link);

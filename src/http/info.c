@@ -1,6 +1,8 @@
 /* info.c: names of response flags and protocols. */
 #include "http/info.h"
 
+#include "net/tls.h"
+
 static const char *const  short_names[NC_RF_COUNT] = {
 #define X(id, abbr, name)  abbr,
     NC_RESPONSE_FLAGS(X)
@@ -69,4 +71,33 @@ nc_log_type_str(nc_log_type_t type)
     case NC_LOG_DOWNSTREAM_TUNNEL:    return "DownstreamTunnelSuccessfullyEstablished";
     default:                          return "NotSet";
     }
+}
+
+
+void
+nc_conn_info_tls(nc_conn_info_t *info, struct nc_conn_s *c)
+{
+    info->tls = nc_tls_info(c);
+
+    if (info->tls) {
+        info->is_tls = true;
+        info->requested_server_name = nc_tls_fact(info->tls, NC_TLS_FACT_SERVER_NAME);
+    }
+}
+
+
+void
+nc_http_info_upstream_tls(nc_http_info_t *info, struct nc_conn_s *c)
+{
+    nc_tls_info_t  *now = c ? nc_tls_info(c) : NULL;
+
+    if (now) {
+        nc_tls_info_ref(now);
+    }
+
+    if (info->upstream_tls) {
+        nc_tls_info_unref(info->upstream_tls);
+    }
+
+    info->upstream_tls = now;
 }

@@ -96,6 +96,7 @@ typedef struct nc_conn_info_s {
     nc_str_t   listener;                        /* name; image memory */
     bool       is_tls;
     nc_str_t   requested_server_name;           /* SNI; data NULL: none */
+    struct nc_tls_info_s  *tls;                 /* the connection's; NULL: it is not TLS */
 } nc_conn_info_t;
 
 typedef struct nc_http_info_s {
@@ -144,7 +145,16 @@ typedef struct nc_http_info_s {
     nc_peer_t              upstream_local;
     nc_str_t               upstream_remote_path;/* Unix path of the upstream host */
     uint64_t               upstream_connection_id;
+    struct nc_tls_info_s  *upstream_tls;        /* with a reference; NULL: none */
 } nc_http_info_t;
+
+struct nc_conn_s;
+
+/* Fills what TLS says of the connection. */
+void nc_conn_info_tls(nc_conn_info_t *info, struct nc_conn_s *c);
+
+/* As upstream_tls comes the connection's, or NULL; what was there before is given back. */
+void nc_http_info_upstream_tls(nc_http_info_t *info, struct nc_conn_s *c);
 
 /* What a formatter, a log or a matcher may look at. Any header pointer may be NULL. */
 typedef struct nc_http_view_s {

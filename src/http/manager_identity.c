@@ -116,24 +116,11 @@ set_user_agent(nc_stream_t *s)
 }
 
 
-/*
- * x-forwarded-client-cert: whatever a peer without a verified certificate of its own says there is
- * dropped, unless everything is forwarded.
- */
-static void
-set_client_cert(nc_stream_t *s)
-{
-    if (s->hcm->client_cert != NC_XFCC_ALWAYS_FORWARD_ONLY) {
-        nc_headers_del(&s->request, NC_STR("x-forwarded-client-cert"));
-    }
-}
-
-
 void
 nc_manager_identity(nc_stream_t *s)
 {
     set_user_agent(s);
     nc_manager_append_via(&s->request, s->hcm->via, &s->pool);
     set_request_id(s);
-    set_client_cert(s);
+    nc_manager_xfcc(s);
 }

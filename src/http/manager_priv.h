@@ -18,6 +18,9 @@ void nc_manager_host(nc_stream_t *s);
 bool nc_manager_addresses(nc_stream_t *s);
 
 /* manager_identity.c: x-request-id, via, user-agent, x-forwarded-client-cert. */
+/* manager_xfcc.c */
+void nc_manager_xfcc(nc_stream_t *s);
+
 void nc_manager_identity(nc_stream_t *s);
 void nc_manager_append_via(nc_headers_t *h, nc_str_t via, nc_pool_t *pool);
 

@@ -87,6 +87,7 @@ release(void *p)
         nc_block_unref(s->blocks[i]);
     }
 
+    nc_http_info_upstream_tls(&s->info, NULL);
     nc_slot_unref(s->slot);
     s->magic = 0;
     nc_pool_fini(&pool);

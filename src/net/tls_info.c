@@ -14,9 +14,7 @@ struct nc_tls_info_s {
     STACK_OF(X509)  *chain;                     /* of the peer, the leaf first; may be NULL */
     const char      *version;                   /* the library's */
     const char      *cipher;
-    nc_str_t         texts[NC_TLS_FACT_MAX];
-    bool             made[NC_TLS_FACT_MAX];
-    nc_pool_t        pool;
+    char            *texts[NC_TLS_FACT_MAX];    /* NULL: not made yet; "": there is none */
 };
 
 
@@ -39,7 +37,11 @@ nc_tls_info_unref(nc_tls_info_t *i)
     X509_free(i->peer);
     X509_free(i->local);
     sk_X509_pop_free(i->chain, X509_free);
-    nc_pool_fini(&i->pool);
+
+    for (unsigned j = 0; j < NC_TLS_FACT_MAX; j++) {
+        free(i->texts[j]);
+    }
+
     free(i);
 }
 
@@ -47,8 +49,8 @@ nc_tls_info_unref(nc_tls_info_t *i)
 static void
 set(nc_tls_info_t *i, nc_tls_fact_t what, nc_str_t text)
 {
-    i->texts[what] = text;
-    i->made[what] = true;
+    free(i->texts[what]);
+    i->texts[what] = nc_str_dup_c(text);
 }
 
 
@@ -61,22 +63,21 @@ take_from_connection(nc_tls_info_t *i, nc_tls_t *t)
     SSL_SESSION           *session = SSL_get_session(t->ssl);
     const unsigned char   *id, *name;
     unsigned               id_len = 0, name_len;
-    char                  *hex;
+    char                   hex[SSL_MAX_SSL_SESSION_ID_LENGTH * 2];
 
-    set(i, NC_TLS_FACT_SERVER_NAME, sni ? nc_pool_str(&i->pool, nc_str_c(sni)) : NC_STR_NULL);
+    set(i, NC_TLS_FACT_SERVER_NAME, nc_str_c(sni));
     SSL_get0_alpn_selected(t->ssl, &name, &name_len);
-    set(i, NC_TLS_FACT_ALPN, name_len ? nc_pool_str(&i->pool, nc_str((const char *) name, name_len))
-                                      : NC_STR_NULL);
+    set(i, NC_TLS_FACT_ALPN, nc_str((const char *) name, name_len));
 
     id = session ? SSL_SESSION_get_id(session, &id_len) : NULL;
-    hex = nc_pool_alloc(&i->pool, id_len * 2 + 1);
+    id_len = NC_MIN(id_len, (unsigned) SSL_MAX_SSL_SESSION_ID_LENGTH);
 
     for (unsigned j = 0; j < id_len; j++) {
         hex[j * 2] = digits[id[j] >> 4];
         hex[j * 2 + 1] = digits[id[j] & 15];
     }
 
-    set(i, NC_TLS_FACT_SESSION_ID, id_len ? nc_str(hex, id_len * 2) : NC_STR_NULL);
+    set(i, NC_TLS_FACT_SESSION_ID, nc_str(hex, id_len * 2));
 }
 
 
@@ -99,7 +100,6 @@ nc_tls_info(nc_conn_t *c)
 
     i = nc_calloc(sizeof(*i));
     i->refs = 1;
-    nc_pool_init(&i->pool, &nc_pool_heap);
     i->validated = t->validated;
     i->peer = SSL_get1_peer_certificate(t->ssl);
     i->local = SSL_get_certificate(t->ssl);
@@ -289,16 +289,19 @@ make_text(nc_tls_info_t *i, nc_tls_fact_t what, nc_sb_t *sb)
 nc_str_t
 nc_tls_fact(nc_tls_info_t *i, nc_tls_fact_t what)
 {
-    nc_sb_t  sb;
+    nc_sb_t   sb;
+    nc_str_t  text;
 
-    if (!i->made[what]) {
+    if (i->texts[what] == NULL) {
         nc_sb_init(&sb);
         make_text(i, what, &sb);
-        set(i, what, sb.len ? nc_pool_str(&i->pool, nc_sb_str(&sb)) : NC_STR_NULL);
+        set(i, what, nc_sb_str(&sb));
         nc_sb_fini(&sb);
     }
 
-    return i->texts[what];
+    text = nc_str_c(i->texts[what]);
+
+    return text.len ? text : NC_STR_NULL;
 }
 
 

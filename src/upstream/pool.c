@@ -764,6 +764,13 @@ nc_up_addresses(const nc_up_t *u, nc_peer_t *remote, nc_peer_t *local, uint64_t 
 }
 
 
+nc_conn_t *
+nc_up_socket(const nc_up_t *u)
+{
+    return u->conn->c;
+}
+
+
 bool
 nc_up_backed_up(const nc_up_t *u)
 {

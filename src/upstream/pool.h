@@ -117,6 +117,9 @@ void nc_up_gate(nc_up_t *u, nc_gate_t who, bool hold);
 /* Addresses and id of the connection of an OPEN try. */
 void nc_up_addresses(const nc_up_t *u, nc_peer_t *remote, nc_peer_t *local, uint64_t *id);
 
+/* The connection of an OPEN try, for what it says of itself; never written or closed by callers. */
+nc_conn_t *nc_up_socket(const nc_up_t *u);
+
 /* The protocol of an OPEN try's connection is HTTP/2. */
 bool nc_up_is_h2(const nc_up_t *u);
 

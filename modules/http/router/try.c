@@ -291,6 +291,7 @@ send_request(try_t *t)
 
     nc_up_addresses(&t->up, &s->info.upstream_remote, &s->info.upstream_local,
                     &s->info.upstream_connection_id);
+    nc_http_info_upstream_tls(&s->info, nc_up_socket(&t->up));
     s->info.upstream_protocol = r->raw ? NC_PROTOCOL_NONE
                                 : nc_up_is_h2(&t->up) ? NC_PROTOCOL_HTTP2 : NC_PROTOCOL_HTTP11;
     s->info.upstream_tx_first_us = nc_now_us;

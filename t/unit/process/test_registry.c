@@ -104,6 +104,24 @@ START_TEST(a_helper_that_died_claims_nothing_and_the_next_one_finds_its_keys)
 END_TEST
 
 
+START_TEST(a_socket_for_the_helper_is_single_and_never_a_listeners)
+{
+    nc_listen_options_t  o = { .reuse_port = true, .for_helper = true };
+    nc_shared_t         *e;
+
+    nc_registry_init(&r, 4, NULL);
+    e = listen_at("admin", 0, &o);
+    ck_assert_ptr_nonnull(e);
+    ck_assert_uint_eq(e->n_fds, 1);
+    nc_registry_unclaim(&r);
+    ck_assert_ptr_eq(listen_at("admin", 0, &o), e);
+    ck_assert(!is_new);
+    ck_assert_ptr_ne(listen_at("admin", 0, &each), e);
+    nc_registry_fini(&r, true);
+}
+END_TEST
+
+
 START_TEST(an_address_in_use_is_said_with_the_address)
 {
     nc_shared_t  *e;
@@ -191,6 +209,7 @@ main(void)
     tcase_add_test(tc, without_reuse_port_there_is_one_socket_for_all);
     tcase_add_test(tc, the_same_address_asked_for_again_gives_the_same_sockets);
     tcase_add_test(tc, a_helper_that_died_claims_nothing_and_the_next_one_finds_its_keys);
+    tcase_add_test(tc, a_socket_for_the_helper_is_single_and_never_a_listeners);
     tcase_add_test(tc, an_address_in_use_is_said_with_the_address);
     tcase_add_test(tc, a_unix_socket_is_shared_and_a_stale_path_is_replaced);
     tcase_add_test(tc, a_log_that_was_moved_away_is_opened_anew);

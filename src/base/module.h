@@ -49,6 +49,14 @@ typedef enum {
 /* Envoy's category name of a kind. */
 const char *nc_kind_str(nc_kind_t kind);
 
+/* What a callback of the data path says. */
+typedef enum {
+    NC_NEXT,                                    /* pass on */
+    NC_WAIT,                                    /* hold; the source pauses above the watermark */
+    NC_WAIT_BUFFER,                             /* hold until the body is whole */
+    NC_TAKEN                                    /* consumed, or replied */
+} nc_verdict_t;
+
 typedef enum {
     NC_ROBUST_TO_UNTRUSTED_DOWNSTREAM,
     NC_ROBUST_TO_UNTRUSTED_DOWNSTREAM_AND_UPSTREAM,

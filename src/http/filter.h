@@ -14,18 +14,12 @@
 #ifndef NC_HTTP_FILTER_H
 #define NC_HTTP_FILTER_H
 
+#include "base/module.h"
 #include "codec/headers.h"
 #include "http/info.h"
 #include "net/buf.h"
 
 typedef struct nc_stream_s  nc_stream_t;
-
-typedef enum {
-    NC_NEXT,                                    /* pass on */
-    NC_WAIT,                                    /* hold; the source pauses above the watermark */
-    NC_WAIT_BUFFER,                             /* hold until the body is whole */
-    NC_TAKEN                                    /* consumed, or replied */
-} nc_verdict_t;
 
 /* Operations; those left out mean "pass on" and cost nothing. `conf` is what compile returned. */
 typedef struct nc_http_filter_ops_s {

@@ -476,27 +476,16 @@ uncount(session_t *ss)
 static void
 renew(session_t *ss)
 {
-    const nc_listener_conf_t  *now = nc_acceptor_renew(ss->acceptor, ss->listener);
-    const nc_filter_chain_t   *chain;
+    const nc_hcm_conf_t  *hcm = nc_acceptor_renew(ss->acceptor, ss->conn, &ss->listener,
+                                                  nc_http_begin);
 
-    if (now == ss->listener) {
-        return;
+    if (hcm) {
+        nc_gauge_dec(ss->hcm->stats.downstream_cx_active);
+        nc_gauge_dec(ss->hcm->stats.downstream_cx_http1_active);
+        ss->hcm = hcm;
+        nc_gauge_inc(hcm->stats.downstream_cx_active);
+        nc_gauge_inc(hcm->stats.downstream_cx_http1_active);
     }
-
-    chain = nc_listener_chain(now, ss->conn);
-
-    nc_gauge_dec(ss->hcm->stats.downstream_cx_active);
-    nc_gauge_dec(ss->hcm->stats.downstream_cx_http1_active);
-    nc_gauge_dec(ss->listener->stats.downstream_cx_active);
-    ss->listener = now;
-    nc_gauge_inc(now->stats.downstream_cx_active);
-
-    if (chain) {
-        ss->hcm = chain->filters[0].conf;
-    }
-
-    nc_gauge_inc(ss->hcm->stats.downstream_cx_active);
-    nc_gauge_inc(ss->hcm->stats.downstream_cx_http1_active);
 }
 
 

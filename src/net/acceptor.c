@@ -1,5 +1,7 @@
 /* acceptor.c: the worker's side of a listener. */
 #include "net/acceptor.h"
+#include "net/facts.h"
+#include "net/listener_filter.h"
 
 #include "log/log.h"
 
@@ -20,12 +22,52 @@ static void on_closed(nc_conn_t *c, nc_close_t why);
 static const nc_conn_ops_t  no_owner = { .on_close = on_closed };
 
 
+/* What the match may ask about the connection. */
+static void
+fill_input(const nc_listener_conf_t *conf, const nc_conn_t *c, nc_chain_input_t *in)
+{
+    const nc_conn_facts_t  *facts = c->facts;
+
+    memset(in, 0, sizeof(*in));
+    in->remote = in->direct_remote = c->remote;
+    in->transport = NC_STR("raw_buffer");
+
+    if (facts) {
+        in->server_name = facts->server_name;
+        in->alpn = facts->alpn;
+        in->n_alpn = facts->n_alpn;
+
+        if (facts->transport.data) {
+            in->transport = facts->transport;
+        }
+
+        if (facts->direct_remote.sa.sa_family) {
+            in->direct_remote = facts->direct_remote;
+        }
+    }
+
+    if (conf->match.needs_local) {
+        nc_conn_local(c, &in->local);
+    }
+}
+
+
 const nc_filter_chain_t *
 nc_listener_chain(const nc_listener_conf_t *conf, const nc_conn_t *c)
 {
-    (void) c;                                   /* what a filter_chain_match will look at */
+    const nc_filter_chain_t  *chain = NULL;
+    nc_chain_input_t          in;
 
-    return conf->default_chain;
+    if (conf->match.root && conf->match.root->level == NC_CHAIN_LEAF) {
+        return conf->match.root->chain;         /* nothing is asked */
+    }
+
+    if (conf->match.root) {
+        fill_input(conf, c, &in);
+        chain = nc_chain_match_find(&conf->match, &in);
+    }
+
+    return chain ? chain : conf->default_chain;
 }
 
 
@@ -48,6 +90,16 @@ release(nc_acceptor_t *a)
 
 
 void
+nc_acceptor_let_go(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
+{
+    nc_list_del(&c->link);
+    a->n_conns--;
+    nc_slot_unref(listener->slot);
+    release(a);
+}
+
+
+void
 nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
     const nc_listener_stats_t  *st = &listener->stats;
@@ -55,10 +107,7 @@ nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t
     nc_gauge_dec(st->downstream_cx_active);
     nc_counter_inc(st->downstream_cx_destroy);
     nc_histogram_record(st->downstream_cx_length_ms, nc_now_ms - c->opened_ms);
-
-    a->n_conns--;
-    nc_slot_unref(listener->slot);
-    release(a);
+    nc_acceptor_let_go(a, c, listener);
 }
 
 
@@ -70,16 +119,6 @@ typedef struct {
     const nc_listener_conf_t  *conf;            /* pinned by the connection */
     const nc_filter_chain_t   *chain;           /* part of conf */
 } newcomer_t;
-
-
-static void
-give_to_filters(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
-    const nc_filter_chain_t *chain)
-{
-    const nc_filter_ref_t  *f = &chain->filters[0];
-
-    f->module->network_filter->on_new(c, f->conf, a, conf);
-}
 
 
 static void
@@ -112,7 +151,7 @@ on_newcomer_ready(nc_conn_t *c)
 
     nc_defer_free(c->owner);
     nc_timer_stop(&c->timer);
-    give_to_filters(c, n.a, n.conf, n.chain);
+    nc_chain_run(n.a, c, n.conf, n.chain);
 
     if (n.a->draining && c->state == NC_CONN_OPEN && c->ops->on_drain) {
         c->ops->on_drain(c);
@@ -159,13 +198,40 @@ begin_handshake(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
 }
 
 
-static void
-begin(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
+/* ---- new connections ---- */
+
+void
+nc_acceptor_serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
-    const nc_listener_conf_t   *conf = a->conf;
-    const nc_listener_stats_t  *st = &conf->stats;
-    const nc_filter_chain_t    *chain;
-    nc_conn_t                  *c = nc_conn_accept(fd, remote, &no_owner, NULL);
+    const nc_filter_chain_t  *chain = nc_listener_chain(listener, c);
+
+    c->ops = &no_owner;
+    c->owner = NULL;
+
+    if (chain == NULL) {
+        nc_counter_inc(listener->stats.no_filter_chain_match);
+        nc_conn_close(c, NC_CLOSE_LOCAL);
+        nc_acceptor_let_go(a, c, listener);
+        return;
+    }
+
+    nc_counter_inc(listener->stats.downstream_cx_total);
+    nc_gauge_inc(listener->stats.downstream_cx_active);
+
+    if (chain->transport) {
+        begin_handshake(c, a, listener, chain);
+
+    } else {
+        nc_chain_run(a, c, listener, chain);
+    }
+}
+
+
+static void
+take(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
+{
+    const nc_listener_conf_t  *conf = a->conf;
+    nc_conn_t                 *c = nc_conn_accept(fd, remote, &no_owner, NULL);
 
     if (c == NULL) {
         nc_log_limited(WARNING, LISTENER, "listener %s: cannot watch a connection: %s",
@@ -173,28 +239,17 @@ begin(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
         return;
     }
 
-    nc_counter_inc(st->downstream_cx_total);
     c->high_mark = conf->ctx.buffer_limit;
-    chain = nc_listener_chain(conf, c);
-
-    if (chain == NULL) {
-        nc_counter_inc(st->no_filter_chain_match);
-        nc_counter_inc(st->downstream_cx_destroy);
-        nc_conn_close(c, NC_CLOSE_LOCAL);
-        return;
-    }
-
-    nc_gauge_inc(st->downstream_cx_active);
     nc_slot_ref(conf->slot);
     a->refs++;
     a->n_conns++;
     nc_list_append(&a->conns, &c->link);
 
-    if (chain->transport) {
-        begin_handshake(c, a, conf, chain);
+    if (conf->n_filters) {
+        nc_listener_filters_run(a, c, conf);
 
     } else {
-        give_to_filters(c, a, conf, chain);
+        nc_acceptor_serve(a, c, conf);
     }
 }
 
@@ -254,7 +309,7 @@ accept_one(nc_acceptor_t *a)
     }
 
     nc_peer_from(&remote, (struct sockaddr *) &ss, len);
-    begin(a, fd, &remote);
+    take(a, fd, &remote);
 
     return true;
 }
@@ -351,17 +406,30 @@ nc_acceptor_close(nc_acceptor_t *a)
 }
 
 
-const nc_listener_conf_t *
-nc_acceptor_renew(nc_acceptor_t *a, const nc_listener_conf_t *listener)
+const void *
+nc_acceptor_renew(nc_acceptor_t *a, const nc_conn_t *c, const nc_listener_conf_t **listener,
+    nc_network_begin_t *begin)
 {
-    const nc_listener_conf_t  *now = a->conf;
+    const nc_listener_conf_t  *old = *listener, *now = a->conf;
+    const nc_filter_chain_t   *chain;
+    const nc_filter_ref_t     *last;
 
-    if (now == listener) {
-        return listener;
+    if (now == old) {
+        return NULL;
+    }
+
+    chain = nc_listener_chain(now, c);
+    last = chain ? &chain->filters[chain->n_filters - 1] : NULL;
+
+    if (last == NULL || last->module->network_filter->on_new != begin) {
+        return NULL;
     }
 
     nc_slot_ref(now->slot);
-    nc_slot_unref(listener->slot);
+    nc_gauge_inc(now->stats.downstream_cx_active);
+    nc_gauge_dec(old->stats.downstream_cx_active);
+    nc_slot_unref(old->slot);
+    *listener = now;
 
-    return now;
+    return last->conf;
 }

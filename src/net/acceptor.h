@@ -1,20 +1,26 @@
 /*
  * acceptor.h: the worker's side of a listener: takes connections from the socket and gives them to
- * the filter chain. Also the interface of network filters.
+ * the filter chain.
+ *
+ *   accept ─► listener filters (listener_filter.h) ─► chain match ─► transport ─► network filters
+ *                                                                                  (chain_run.h)
  *
  * Invariants:
  *  1. A connection keeps the configuration it was accepted under (a pin of its slot) until it moves
  *     to the newest one between two requests, or ends.
  *  2. An acceptor outlives its connections.
+ *  3. A connection is in `conns` from its first moment on, and leaves by nc_acceptor_conn_closed or,
+ *     when it got no chain, by nc_acceptor_let_go.
  */
 #ifndef NC_NET_ACCEPTOR_H
 #define NC_NET_ACCEPTOR_H
 
 #include "base/slot.h"
+#include "net/chain_run.h"
 #include "net/conn.h"
 #include "net/listener.h"
 
-typedef struct nc_acceptor_s {
+struct nc_acceptor_s {
     nc_event_t                 ev;
     const nc_listener_conf_t  *conf;            /* the newest, pinned */
     nc_list_t                  conns;           /* nc_conn_t.link */
@@ -23,18 +29,7 @@ typedef struct nc_acceptor_s {
     bool                       accepting;
     bool                       draining;        /* connections are asked to end */
     nc_list_t                  link;            /* the worker's list */
-} nc_acceptor_t;
-
-/* Operations of a network filter; only terminal ones exist so far, each the owner of its connection. */
-typedef struct nc_network_filter_ops_s {
-    /*
-     * A new connection for the filter configured by `conf`. It must set c->ops and c->owner (or
-     * close c). `listener` is pinned for the connection by the acceptor.
-     */
-    void  (*on_new)(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
-        const nc_listener_conf_t *listener);
-    bool    terminal;
-} nc_network_filter_ops_t;
+};
 
 /* Begins to accept from `fd`, which stays the caller's. NULL with errno: it cannot be watched. */
 nc_acceptor_t *nc_acceptor_open(const nc_listener_conf_t *conf, int fd);
@@ -58,10 +53,22 @@ void nc_acceptor_close(nc_acceptor_t *a);
 void nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener);
 
 /*
- * The newest configuration for a connection that used `listener`, when it is another one: its pin
- * moves. Returns the configuration to use.
+ * The listener filters have had their say: the connection gets its chain, or is closed when none
+ * matches.
  */
-const nc_listener_conf_t *nc_acceptor_renew(nc_acceptor_t *a, const nc_listener_conf_t *listener);
+void nc_acceptor_serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener);
+
+/* As nc_acceptor_conn_closed for a connection that never had a chain. */
+void nc_acceptor_let_go(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener);
+
+/*
+ * For the terminal filter of a connection that began with its on_new `begin` under *listener: when
+ * there is a newer configuration and the connection's chain there ends in the same module,
+ * *listener becomes the newer one (pins and gauges of the listener move too) and what the module
+ * made of its configuration there is returned. NULL: everything stays as it is.
+ */
+const void *nc_acceptor_renew(nc_acceptor_t *a, const nc_conn_t *c,
+    const nc_listener_conf_t **listener, nc_network_begin_t *begin);
 
 /* The filter chain for a connection. NULL: none matches. */
 const nc_filter_chain_t *nc_listener_chain(const nc_listener_conf_t *conf, const nc_conn_t *c);

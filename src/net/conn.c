@@ -1,5 +1,6 @@
 /* conn.c: connections. The picture of states and the invariants stand in conn.h. */
 #include "net/conn.h"
+#include "net/facts.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -272,6 +273,7 @@ destroy(void *p)
 
     nc_buf_fini(&c->in);
     nc_buf_fini(&c->out);
+    nc_conn_facts_free(c);
     c->magic = 0;
     free(c);
 }
@@ -574,6 +576,13 @@ read_some(nc_conn_t *c)
         return;
     }
 
+    if (c->ops->on_readable && c->state == NC_CONN_OPEN) {
+        if (!c->gates) {
+            c->ops->on_readable(c);
+        }
+        return;
+    }
+
     c->in_read = true;
 
     for (int i = 0; c->readable && i < READS_PER_TURN && c->rx - before < BYTES_PER_TURN; i++) {
@@ -588,7 +597,7 @@ read_some(nc_conn_t *c)
             c->ops->on_read(c);
         }
 
-        if (c->state == NC_CONN_CLOSED) {
+        if (c->state == NC_CONN_CLOSED || c->ops->on_readable) {
             break;
         }
     }
@@ -621,6 +630,24 @@ shake_hands(nc_conn_t *c)
         nc_conn_close(c, NC_CLOSE_TRANSPORT);
         return false;
     }
+}
+
+
+/* The handshake of an accepted connection goes on. False: it is not over, or c is closed. */
+static bool
+become_ready(nc_conn_t *c)
+{
+    if (!shake_hands(c)) {
+        return false;
+    }
+
+    nc_conn_touch(c);
+
+    if (c->ops->on_connected) {
+        c->ops->on_connected(c);
+    }
+
+    return c->state != NC_CONN_CLOSED;
 }
 
 
@@ -684,25 +711,26 @@ on_event(nc_event_t *ev, uint32_t events)
     }
 
     if (c->handshaking && c->state == NC_CONN_OPEN) {
-        if (!shake_hands(c)) {
+        if (!become_ready(c)) {
             return;
         }
 
         events |= EPOLLIN;                      /* the transport may have read ahead */
-        nc_conn_touch(c);
-
-        if (c->ops->on_connected) {
-            c->ops->on_connected(c);
-
-            if (c->state == NC_CONN_CLOSED) {
-                return;
-            }
-        }
     }
 
     if (events & EPOLLOUT && c->blocked) {
         c->blocked = false;
-        nc_conn_touch(c);
+
+        if (c->ops->on_writable && c->out.len == 0 && c->state == NC_CONN_OPEN) {
+            c->ops->on_writable(c);
+
+            if (c->state == NC_CONN_CLOSED) {
+                return;
+            }
+
+        } else {
+            nc_conn_touch(c);
+        }
     }
 
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
@@ -730,11 +758,17 @@ on_again(nc_post_t *p)
         return;
     }
 
-    if (c->handshaking) {
-        return;
+    if (c->handshaking) {                       /* its first bytes came before the transport */
+        if (c->state != NC_CONN_OPEN || !become_ready(c)) {
+            return;
+        }
+
+        c->readable = true;
     }
 
-    if (c->state == NC_CONN_OPEN && c->gates == 0 && (c->in.len > 0 || c->eof)) {
+    if (c->state == NC_CONN_OPEN && c->gates == 0 && c->ops->on_readable == NULL
+        && (c->in.len > 0 || c->eof))
+    {
         c->ops->on_read(c);                     /* what was left when the gate was shut */
     }
 
@@ -818,6 +852,11 @@ nc_conn_local(const nc_conn_t *c, nc_peer_t *local)
 {
     struct sockaddr_storage  ss;
     socklen_t                len = sizeof(ss);
+
+    if (c->facts && c->facts->local.sa.sa_family) {
+        *local = c->facts->local;
+        return;
+    }
 
     if (c->ev.fd == -1 || getsockname(c->ev.fd, (struct sockaddr *) &ss, &len) == -1) {
         memset(local, 0, sizeof(*local));

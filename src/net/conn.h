@@ -82,6 +82,13 @@ typedef struct {
     void  (*on_connected)(nc_conn_t *c);        /* outgoing ones; handshake of others done */
     void  (*on_close)(nc_conn_t *c, nc_close_t why);
     void  (*on_drain)(nc_conn_t *c);            /* please end when convenient; may be NULL */
+
+    /*
+     * Instead of reading: the socket has something, and the owner takes it itself (peeks, splices).
+     * It clears c->readable when there is no more. May be NULL.
+     */
+    void  (*on_readable)(nc_conn_t *c);
+    void  (*on_writable)(nc_conn_t *c);         /* instead of writing c->out; may be NULL */
 } nc_conn_ops_t;
 
 #define NC_CONN_MAGIC   0x6e63636eu
@@ -130,6 +137,7 @@ struct nc_conn_s {
     uint32_t              high_mark;            /* of out; low is half of it; 0: none */
     uint32_t              delay_ms;             /* FLUSHING: patience with a silent peer */
     int                   error;                /* errno of the failure, or 0 */
+    struct nc_conn_facts_s  *facts;             /* facts.h; NULL: nothing beyond the socket */
     nc_peer_t             remote;
 };
 
@@ -203,7 +211,7 @@ nc_conn_is_open(const nc_conn_t *c)
     return c->state <= NC_CONN_OPEN;
 }
 
-/* The local address of the socket (one system call). */
+/* Where the client connected to: what facts say, else the socket's address (one system call). */
 void nc_conn_local(const nc_conn_t *c, nc_peer_t *local);
 
 /* Connections that exist in this process. */

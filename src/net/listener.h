@@ -6,6 +6,7 @@
 #define NC_NET_LISTENER_H
 
 #include "base/module.h"
+#include "net/chain_match.h"
 #include "os/addr.h"
 #include "stats/names.h"
 
@@ -15,20 +16,20 @@
 struct nc_conn_s;
 struct Envoy__Config__Listener__V3__Listener;
 
-/* One network filter of a chain. */
+/* A filter or an access log: a module and what it made of its configuration. */
 typedef struct {
     const nc_module_t  *module;
     const void         *conf;
     nc_str_t            name;
 } nc_filter_ref_t;
 
-typedef struct {
-    nc_str_t          name;
-    nc_filter_ref_t  *filters;                  /* the last one is terminal */
-    uint32_t          n_filters;
+typedef struct nc_filter_chain_s {
+    nc_str_t            name;
+    nc_filter_ref_t    *filters;                /* the last one is terminal */
+    uint32_t            n_filters;
     const nc_module_t  *transport;              /* NULL: raw */
-    const void       *transport_conf;
-    uint64_t          transport_timeout_ms;     /* of its handshake; 0: NC_HANDSHAKE_MS */
+    const void         *transport_conf;
+    uint64_t            transport_timeout_ms;   /* of its handshake; 0: NC_HANDSHAKE_MS */
 } nc_filter_chain_t;
 
 /* An image object. */
@@ -42,9 +43,14 @@ typedef struct nc_listener_conf_s {
     bool                      bind_to_port;
     uint32_t                  unix_mode;        /* of a Unix socket; 0: leave */
     uint32_t                  max_accepts;      /* per socket event; 0: no limit of ours */
-    nc_filter_chain_t        *chains;           /* with a match, in order; none matches yet */
+    nc_filter_chain_t        *chains;           /* in order of configuration */
     uint32_t                  n_chains;
-    const nc_filter_chain_t  *default_chain;    /* the only one of a listener without matches */
+    nc_chain_match_t          match;            /* which of them a connection gets */
+    const nc_filter_chain_t  *default_chain;    /* default_filter_chain; NULL: none */
+    nc_filter_ref_t          *filters;          /* listener filters */
+    uint32_t                  n_filters;
+    uint64_t                  filters_timeout_ms;       /* 15000; 0: none */
+    bool                      continue_on_timeout;
     nc_listener_stats_t       stats;
 } nc_listener_conf_t;
 

@@ -71,6 +71,7 @@ name_stats(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
 }
 
 
+/* A socket of plain bytes is none. */
 static void
 compile_transport(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
 {
@@ -131,6 +132,11 @@ compile_chain(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
             nc_compile_error(cc, &m->filters[i]->base, "",
                              "terminal filter %s must be the last of filters",
                              m->filters[i]->name);
+
+        } else if (!f->module->network_filter->terminal && i == m->n_filters - 1) {
+            nc_compile_error(cc, &m->filters[i]->base, "",
+                             "the last of filters must be a terminal filter, %s is none",
+                             m->filters[i]->name);
         }
 
         c->n_filters++;
@@ -141,8 +147,6 @@ compile_chain(nc_compile_t *cc, nc_filter_chain_t *c, const chain_t *m)
 static void
 compile_chains(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
 {
-    nc_filter_chain_t  *chain;
-
     if (m->n_filter_chains == 0 && m->default_filter_chain == NULL) {
         nc_compile_error(cc, &m->base, "filter_chains", "at least one filter chain is required");
         return;
@@ -153,23 +157,37 @@ compile_chains(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
 
     for (size_t i = 0; i < m->n_filter_chains; i++) {
         compile_chain(cc, &l->chains[i], m->filter_chains[i]);
-
-        if (i > 0) {
-            nc_compile_error(cc, &m->filter_chains[i]->base, "",
-                             "filter chain has the same matching rules as filter_chains[0]; "
-                             "choosing among several by filter_chain_match exists in Envoy, not "
-                             "in this version of Nuncio");
-        }
     }
-
-    chain = &l->chains[0];
 
     if (m->default_filter_chain) {
         compile_chain(cc, &l->chains[m->n_filter_chains], m->default_filter_chain);
-        chain = m->n_filter_chains ? chain : &l->chains[m->n_filter_chains];
+        l->default_chain = &l->chains[m->n_filter_chains];
     }
 
-    l->default_chain = chain;
+    nc_chain_match_compile(cc, &l->match, m->filter_chains, l->chains, m->n_filter_chains);
+}
+
+
+static void
+compile_listener_filters(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    l->filters = nc_pool_array(cc->pool, m->n_listener_filters, sizeof(*l->filters));
+    l->filters_timeout_ms = nc_duration_ms(m->listener_filters_timeout, 15000);
+    l->continue_on_timeout = m->continue_on_listener_filters_timeout;
+
+    for (size_t i = 0; i < m->n_listener_filters; i++) {
+        nc_filter_ref_t  *f = &l->filters[l->n_filters];
+        unsigned          errors = cc->errors->n;
+
+        f->name = nc_pool_str(cc->pool, nc_str_c(m->listener_filters[i]->name));
+        f->conf = cc->extension(cc, NC_LISTENER_FILTER, m->listener_filters[i]->name,
+                                (const ProtobufCMessage *) m->listener_filters[i]->typed_config,
+                                &f->module);
+
+        if (cc->errors->n == errors && f->module) {
+            l->n_filters++;
+        }
+    }
 }
 
 
@@ -194,15 +212,8 @@ nc_listener_compile(nc_compile_t *cc, const listener_t *m)
     compile_address(cc, l, m);
     name_stats(cc, l, m);
 
-    for (size_t i = 0; i < m->n_listener_filters; i++) {
-        const nc_module_t  *module;
-
-        (void) cc->extension(cc, NC_LISTENER_FILTER, m->listener_filters[i]->name,
-                             (const ProtobufCMessage *) m->listener_filters[i]->typed_config,
-                             &module);
-    }
-
     cc->listener = &l->ctx;
+    compile_listener_filters(cc, l, m);
     compile_chains(cc, l, m);
     cc->listener = outer;
 

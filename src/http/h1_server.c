@@ -15,6 +15,8 @@
  */
 #include "http/stream.h"
 
+#include "base/slab.h"
+
 #include "log/log.h"
 #include "os/family.h"
 
@@ -61,6 +63,16 @@ typedef struct {
 } session_t;
 
 static void  serve(session_t *ss);
+
+
+static nc_slab_t  slab = NC_SLAB_INIT(session_t);
+
+
+static void
+free_session(void *p)
+{
+    nc_slab_put(&slab, p);
+}
 
 
 static session_t *
@@ -790,7 +802,7 @@ is_http2(session_t *ss)
     uncount(ss);
     nc_h2_server_begin(c, ss->hcm, ss->acceptor, ss->listener);
     ss->magic = 0;
-    nc_defer_free(ss);
+    nc_defer(free_session, ss);
     nc_conn_kick(c);
 
     return true;
@@ -921,7 +933,7 @@ on_close(nc_conn_t *c, nc_close_t why)
     count_bytes(ss);
     nc_acceptor_conn_closed(ss->acceptor, c, ss->listener);
     ss->magic = 0;
-    nc_defer_free(ss);
+    nc_defer(free_session, ss);
 }
 
 
@@ -967,7 +979,7 @@ nc_h1_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
     const nc_listener_conf_t *listener)
 {
     const nc_hcm_conf_t  *hcm = conf;
-    session_t            *ss = nc_calloc(sizeof(*ss));
+    session_t            *ss = nc_slab_get(&slab);
 
     ss->magic = SESSION_MAGIC;
     ss->conn = c;

@@ -2,6 +2,8 @@
 #include "net/conn.h"
 #include "net/facts.h"
 
+#include "base/slab.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -27,6 +29,7 @@ uint64_t  nc_conn_count;
 static nc_conn_t  **dirty;
 static size_t       n_dirty, cap_dirty;
 static uint64_t     last_id;
+static nc_slab_t    slab = NC_SLAB_INIT(nc_conn_t);
 
 static void on_event(nc_event_t *ev, uint32_t events);
 static void on_again(nc_post_t *p);
@@ -82,7 +85,7 @@ nc_conn_init(void)
 static nc_conn_t *
 create(int fd, const nc_conn_ops_t *ops, void *owner)
 {
-    nc_conn_t  *c = nc_calloc(sizeof(*c));
+    nc_conn_t  *c = nc_slab_get(&slab);
 
     c->magic = NC_CONN_MAGIC;
     c->ops = ops;
@@ -99,7 +102,7 @@ create(int fd, const nc_conn_ops_t *ops, void *owner)
         int  saved = errno;
 
         close(fd);
-        free(c);
+        nc_slab_put(&slab, c);
         errno = saved;
         return NULL;
     }
@@ -275,7 +278,7 @@ destroy(void *p)
     nc_buf_fini(&c->out);
     nc_conn_facts_free(c);
     c->magic = 0;
-    free(c);
+    nc_slab_put(&slab, c);
 }
 
 

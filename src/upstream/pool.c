@@ -1,6 +1,7 @@
 /* pool.c: keep-alive pools: finding, making, lending and closing upstream connections. */
 #include "upstream/pool_priv.h"
 
+#include "base/slab.h"
 #include "base/slot.h"
 #include "log/log.h"
 
@@ -10,7 +11,16 @@ static nc_host_pool_t  **by_host;               /* by host row id */
 static uint32_t          n_by_host;
 static nc_list_t         all_pools;
 
+static nc_slab_t         slab = NC_SLAB_INIT(nc_up_conn_t);
+
 static const nc_conn_ops_t  conn_ops;
+
+
+static void
+free_conn(void *p)
+{
+    nc_slab_put(&slab, p);
+}
 
 
 void
@@ -367,14 +377,14 @@ static nc_up_conn_t *
 connect_to(nc_host_pool_t *p, const nc_cluster_t *cl, const nc_host_t *host, nc_priority_t priority,
     bool h2)
 {
-    nc_up_conn_t  *uc = nc_calloc(sizeof(*uc));
+    nc_up_conn_t  *uc = nc_slab_get(&slab);
 
     uc->c = nc_conn_connect(&host->addr, &cl->source, cl->connect_timeout_ms, &conn_ops, uc);
 
     if (uc->c == NULL) {
         nc_counter_inc(cl->stats.upstream_cx_connect_fail);
         nc_host_counters(host->id)->cx_connect_fail++;
-        free(uc);
+        nc_slab_put(&slab, uc);
         return NULL;
     }
 
@@ -713,7 +723,7 @@ on_close(nc_conn_t *c, nc_close_t why)
     nc_up_count_bytes(uc);
     nc_slot_unref(uc->cluster->slot);
     uc->magic = 0;
-    nc_defer_free(uc);
+    nc_defer(free_conn, uc);
     feed_waiting(p);
 }
 

@@ -24,7 +24,7 @@ struct nc_depend_s {
     uint64_t   digest;                          /* of its content; 0: it is not there */
 };
 
-/* Notes the file (may be "": none) and the folder (may be NULL). What is noted already is not again. */
+/* Notes the file ("": none) and the folder (may be NULL); what is noted already is not again. */
 void nc_depends_on_file(nc_depends_t *d, const char *path, const char *folder);
 
 /* `digest` 0: there is no such secret. */

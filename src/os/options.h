@@ -25,6 +25,7 @@ typedef struct nc_options_s {
     NC_VEC(const char *)  config_paths;         /* -c, in order; files or folders */
     NC_VEC(const char *)  config_yaml;          /* --config-yaml, and what --listen stands for */
     const char    *prefix;                      /* -p, or NC_PREFIX; no '/' at its end */
+    const char    *work_dir;                    /* where to go before files are read; NULL: stay */
     const char    *signal;                      /* -s: "stop", "quit", "reload", "reopen" */
     const char    *listen;                      /* --listen */
     const char    *to;                          /* --to */
@@ -40,7 +41,6 @@ typedef struct nc_options_s {
     const char    *log_format;                  /* NULL: Envoy's default */
     bool           log_format_escaped;
     uint32_t       file_flush_interval_ms;      /* 10000 */
-    bool           skip_deprecated_logs;
 
     const char    *service_cluster;             /* NULL: not given */
     const char    *service_node;

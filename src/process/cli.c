@@ -24,7 +24,7 @@ const nc_cli_option_t  nc_cli_options[] = {
     { NC_CLI_STRINGS, "config-yaml", 0, "TEXT", AT(config_yaml), 0,
       "configuration in the command line, merged over the files" },
     { NC_CLI_STRING, "prefix", 'p', "PATH", AT(prefix), 0,
-      "the folder that relative paths of the installation are taken from" },
+      "the folder of the installation; relative paths in the configuration are taken from it" },
     { NC_CLI_STRING, "listen", 0, "[ADDR:]PORT", AT(listen), 0,
       "a proxy without a file: listen here ..." },
     { NC_CLI_STRING, "to", 0, "HOST:PORT", AT(to), 0, "... and pass everything on to this" },
@@ -88,7 +88,7 @@ const nc_cli_option_t  nc_cli_options[] = {
     { NC_CLI_STRING, "admin-address-path", 0, "PATH", AT(admin_address_path), 0,
       "write the address of the admin interface to this file" },
     { NC_CLI_IP_VERSION, "local-address-ip-version", 0, "v4|v6", AT(local_address_ip_version), 0,
-      "the family of the local address that is reported (v4)" },
+      "accepted, and shown in /server_info; nothing else depends on it (v4)" },
 
     { NC_CLI_GROUP, "Logging", 0, NULL, 0, 0, NULL },
     { NC_CLI_LEVEL, "log-level", 'l', "LEVEL", AT(log_level), 0,
@@ -102,12 +102,12 @@ const nc_cli_option_t  nc_cli_options[] = {
       "escape messages as in C" },
     { NC_CLI_NUMBER, "file-flush-interval-msec", 0, "MS", AT(file_flush_interval_ms),
       24 * 3600 * 1000, "how often buffered access logs are written (10000)" },
-    { NC_CLI_FLAG, "skip-deprecated-logs", 0, NULL, AT(skip_deprecated_logs), 0,
-      "no warnings about deprecated fields" },
+    { NC_CLI_ACCEPTED, "skip-deprecated-logs", 0, NULL, 0, 0,
+      "accepted: deprecated fields that work are not warned of" },
 
     { NC_CLI_GROUP, "Identity", 0, NULL, 0, 0, NULL },
     { NC_CLI_STRING, "service-cluster", 0, "NAME", AT(service_cluster), 0,
-      "node.cluster, unless the configuration names it" },
+      "node.cluster, in place of what the configuration says" },
     { NC_CLI_STRING, "service-node", 0, "NAME", AT(service_node), 0, "node.id, likewise" },
     { NC_CLI_STRING, "service-zone", 0, "NAME", AT(service_zone), 0,
       "node.locality.zone, likewise" },
@@ -534,16 +534,47 @@ absolute(const char *path)
 }
 
 
+static char *
+without_slash(char *path)
+{
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) {
+        path[n - 1] = '\0';
+    }
+
+    return path;
+}
+
+
+/*
+ * With -p, or without -c, files that the configuration names are found from the prefix; otherwise
+ * from where we are. Paths of the command line are always those of where we are.
+ */
+static void
+settle_work_dir(nc_options_t *o)
+{
+    char  *here = absolute("");
+
+    if (strcmp(without_slash(here), o->prefix) == 0) {
+        return;
+    }
+
+    o->work_dir = o->prefix;
+    o->base_id_path = o->base_id_path ? absolute(o->base_id_path) : NULL;
+    o->admin_address_path = o->admin_address_path ? absolute(o->admin_address_path) : NULL;
+
+    for (size_t i = 0; i < o->config_paths.n; i++) {
+        o->config_paths.items[i] = absolute(o->config_paths.items[i]);
+    }
+}
+
+
 static void
 settle_paths(nc_options_t *o)
 {
-    char  *prefix = absolute(o->prefix ? o->prefix : NC_PREFIX);
+    bool   given = o->prefix != NULL;
+    char  *prefix = absolute(given ? o->prefix : NC_PREFIX);
 
-    for (size_t n = strlen(prefix); n > 1 && prefix[n - 1] == '/'; n--) {
-        prefix[n - 1] = '\0';
-    }
-
-    o->prefix = prefix;
+    o->prefix = without_slash(prefix);
     o->pid_path_given = o->pid_path != NULL;
     o->state_path_given = o->state_path != NULL;
     o->pid_path = o->pid_path ? absolute(o->pid_path) : NULL;
@@ -559,6 +590,11 @@ settle_paths(nc_options_t *o)
         const char  *path = keep(nc_path_join(o->prefix, NC_CONF_PATH));
 
         nc_vec_push(&o->config_paths, path);
+        given = true;
+    }
+
+    if (given) {
+        settle_work_dir(o);
     }
 }
 

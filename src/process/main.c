@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 
 static void
@@ -166,6 +167,30 @@ serve(nc_options_t *o)
 }
 
 
+/* What reads the configuration. */
+static int
+run_configured(nc_options_t *o)
+{
+    if (o->work_dir && chdir(o->work_dir) != 0) {
+        fprintf(stderr, "nuncio: cannot go to the folder %s: %s\n", o->work_dir, strerror(errno));
+
+        return 1;
+    }
+
+    switch (o->mode) {
+
+    case NC_RUN_VALIDATE:
+        return check(o);
+
+    case NC_RUN_DUMP:
+        return dump(o);
+
+    default:
+        return serve(o);
+    }
+}
+
+
 static int
 run(nc_options_t *o, nc_sb_t *text)
 {
@@ -190,14 +215,8 @@ run(nc_options_t *o, nc_sb_t *text)
     case NC_RUN_SIGNAL:
         return nc_control_client(o);
 
-    case NC_RUN_VALIDATE:
-        return check(o);
-
-    case NC_RUN_DUMP:
-        return dump(o);
-
     default:
-        return serve(o);
+        return run_configured(o);
     }
 
     print(stdout, text);

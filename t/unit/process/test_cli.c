@@ -197,6 +197,27 @@ START_TEST(help_fits_the_screen_and_names_every_option)
 END_TEST
 
 
+START_TEST(files_of_the_configuration_are_found_from_the_prefix_when_it_is_given)
+{
+    char  here[4096];
+
+    ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+
+    ck_assert_int_eq(parse("-c", "a.yaml", NULL), NC_OK);
+    ck_assert_ptr_null(o.work_dir);
+    ck_assert_str_eq(o.config_paths.items[0], "a.yaml");
+
+    ck_assert_int_eq(parse("-p", "/", "-c", "a.yaml", "--base-id-path", "b", NULL), NC_OK);
+    ck_assert_str_eq(o.work_dir, "/");
+    ck_assert_str_eq(o.config_paths.items[0] + strlen(here), "/a.yaml");
+    ck_assert_str_eq(o.base_id_path + strlen(here), "/b");
+
+    ck_assert_int_eq(parse(NULL), NC_OK);
+    ck_assert_str_eq(o.work_dir, NC_PREFIX);
+}
+END_TEST
+
+
 int
 main(void)
 {
@@ -215,6 +236,7 @@ main(void)
     tcase_add_test(tc, all_mistakes_are_told_at_once);
     tcase_add_test(tc, listen_and_to_become_a_configuration);
     tcase_add_test(tc, help_fits_the_screen_and_names_every_option);
+    tcase_add_test(tc, files_of_the_configuration_are_found_from_the_prefix_when_it_is_given);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_NORMAL);
     failures = srunner_ntests_failed(runner);

@@ -73,6 +73,7 @@ struct rq_s {
     bool                       is_grpc;
     bool                       alt_timeout;     /* x-envoy-upstream-rq-timeout-alt-response */
     bool                       raw;             /* CONNECT ends here: bytes, not HTTP */
+    bool                       times_in_head;   /* perhaps: x-envoy-upstream-rq-* */
     bool                       host_was_set;    /* auto_host_rewrite was told about */
 
     nc_buf_t                   replay;          /* the body so far */

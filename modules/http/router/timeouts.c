@@ -116,13 +116,15 @@ nc_router_set_timeouts(rq_t *r)
     if (expected.data) {
         (void) nc_str_to_u64(expected, UINT32_MAX, &r->timeout_ms);
 
-    } else {
+    } else if (r->times_in_head) {
         (void) take_ms(s, NC_STR("x-envoy-upstream-rq-timeout-ms"), &r->timeout_ms);
     }
 
-    (void) take_ms(s, NC_STR("x-envoy-upstream-rq-per-try-timeout-ms"), &r->per_try_ms);
-    r->alt_timeout = nc_headers_del(&s->request,
-                                    NC_STR("x-envoy-upstream-rq-timeout-alt-response")) > 0;
+    if (r->times_in_head) {
+        (void) take_ms(s, NC_STR("x-envoy-upstream-rq-per-try-timeout-ms"), &r->per_try_ms);
+        r->alt_timeout = nc_headers_del(&s->request,
+                                        NC_STR("x-envoy-upstream-rq-timeout-alt-response")) > 0;
+    }
 
     if (r->timeout_ms && r->per_try_ms >= r->timeout_ms) {
         r->per_try_ms = 0;

@@ -182,6 +182,11 @@ walk(pre_t *p)
             return;
         }
 
+        if (rc == NC_DECLINED) {
+            nc_conn_close(p->c, NC_CLOSE_OVERFLOW);
+            return;
+        }
+
         if (rc != NC_OK) {
             fail(p);
             return;

@@ -28,8 +28,8 @@ typedef struct {
 
 typedef struct nc_listener_filter_ops_s {
     /*
-     * Before any byte. NC_OK: done with it. NC_AGAIN: on_data is needed. NC_ERROR: close it. May be
-     * NULL, which is NC_AGAIN.
+     * Before any byte. NC_OK: done with it. NC_AGAIN: on_data is needed. NC_DECLINED: close it.
+     * NC_ERROR: close it as an error. May be NULL, which is NC_AGAIN.
      */
     nc_rc_t  (*on_accept)(nc_listener_filter_t *f);
 

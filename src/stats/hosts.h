@@ -126,6 +126,7 @@ typedef struct { uint32_t id; }  nc_breaker_t;  /* 0: none; never trips */
 typedef struct {
     int64_t  total[NC_BREAKER_KINDS];           /* atomic; what all processes hold */
     int64_t  drift[NC_BREAKER_KINDS];           /* the helper's note of the last repair pass */
+    int64_t  bucket;                            /* atomic; of a token bucket (bucket.h) */
 } nc_breaker_shared_t;
 
 extern nc_breaker_shared_t  *nc_breakers_shared;

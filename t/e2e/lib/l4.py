@@ -119,10 +119,11 @@ def read_all(c):
 def ask(port, data=b"", host="127.0.0.1", shut=True):
     """Everything that comes back for `data`."""
     with connect(port, host) as c:
-        if data:
-            c.sendall(data)
-        if shut:
-            c.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):      # it may be closed by now
+            if data:
+                c.sendall(data)
+            if shut:
+                c.shutdown(socket.SHUT_WR)
         return read_all(c)
 
 

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.listener.local_ratelimit
+nc_module_kind=listener
+nc_module_symbol=nc_listener_local_ratelimit_module
+nc_module_srcs="local_ratelimit.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.connection_limit
+nc_module_kind=network
+nc_module_symbol=nc_network_connection_limit_module
+nc_module_srcs="connection_limit.c"

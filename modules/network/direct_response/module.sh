@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.direct_response
+nc_module_kind=network
+nc_module_symbol=nc_network_direct_response_module
+nc_module_srcs="direct_response.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.local_ratelimit
+nc_module_kind=network
+nc_module_symbol=nc_network_local_ratelimit_module
+nc_module_srcs="local_ratelimit.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.sni_cluster
+nc_module_kind=network
+nc_module_symbol=nc_network_sni_cluster_module
+nc_module_srcs="sni_cluster.c"

@@ -37,7 +37,11 @@ struct nc_redirect_predicate_ops_s;
     X(NC_IP_DETECTION,      "envoy.http.original_ip_detection")  \
     X(NC_EARLY_MUTATION,    "envoy.http.early_header_mutation")  \
     X(NC_REQUEST_ID,        "envoy.request_id")  \
-    X(NC_HEADER_CASE,       "envoy.http.stateful_header_formatters")
+    X(NC_HEADER_CASE,       "envoy.http.stateful_header_formatters")  \
+    X(NC_PATH_MATCH,        "envoy.path.match")  \
+    X(NC_PATH_REWRITE,      "envoy.path.rewrite")  \
+    X(NC_MATCH_INPUT,       "envoy.matching.http.input")  \
+    X(NC_INPUT_MATCHER,     "envoy.matching.input_matchers")
 
 typedef enum {
 #define X(name, category)  name,

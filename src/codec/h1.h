@@ -86,6 +86,7 @@ typedef struct {
     bool                 no_absolute_url;       /* refuse absolute-form targets */
     bool                 allow_chunked_length;  /* Transfer-Encoding wins over Content-Length */
     bool                 allow_custom_methods;  /* any token, not only registered methods */
+    bool                 keep_case;             /* of names, for the encoder of the other side */
     bool                 enable_trailers;       /* else trailers are checked and dropped */
 } nc_h1_options_t;
 

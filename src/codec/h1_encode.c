@@ -143,6 +143,29 @@ commit(nc_buf_t *out, const char *start, const char *end, size_t room)
 }
 
 
+/* Gives the names of a written head the case in which they came. */
+static void
+restore_case(char *p, const char *end, const nc_headers_t *h)
+{
+    for (;;) {
+        char      *colon;
+        nc_str_t   kept;
+
+        p = memchr(p, '\n', (size_t) (end - p));
+
+        if (p == NULL || ++p == end || (colon = memchr(p, ':', (size_t) (end - p))) == NULL) {
+            return;
+        }
+
+        kept = nc_headers_case(h, nc_str(p, (size_t) (colon - p)));
+
+        if (kept.data != NULL) {
+            memcpy(p, kept.data, kept.len);
+        }
+    }
+}
+
+
 nc_rc_t
 nc_h1_encode_request(nc_buf_t *out, const nc_headers_t *h, const nc_h1_encode_t *how)
 {
@@ -170,6 +193,11 @@ nc_h1_encode_request(nc_buf_t *out, const nc_headers_t *h, const nc_h1_encode_t 
 
     p = put_fields(p, h, NC_H_HOST, how->proper_case);
     p = put_end(p, h, how);
+
+    if (NC_UNLIKELY(h->cases != NULL)) {
+        restore_case(start, p, h);
+    }
+
     commit(out, start, p, room);
 
     return NC_OK;
@@ -196,6 +224,11 @@ nc_h1_encode_response(nc_buf_t *out, const nc_headers_t *h, const nc_h1_encode_t
     p = put_lit(p, "\r\n");
     p = put_fields(p, h, NC_H_OTHER, how->proper_case);
     p = put_end(p, h, how);
+
+    if (NC_UNLIKELY(h->cases != NULL)) {
+        restore_case(start, p, h);
+    }
+
     commit(out, start, p, room);
 
     return NC_OK;

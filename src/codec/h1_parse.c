@@ -343,6 +343,30 @@ on_special(nc_h1_work_t *w, const nc_h1_field_t *f)
 }
 
 
+/*
+ * Notes the name of the line at `at` before it is lowered. NC_AGAIN: the line is not whole, and must
+ * not be looked at before it is, as what is looked at is lowered.
+ */
+static nc_rc_t
+keep_case(nc_headers_t *out, const char *at, const char *end)
+{
+    const char  *line_end = memchr(at, '\n', (size_t) (end - at));
+    const char  *colon;
+
+    if (line_end == NULL) {
+        return NC_AGAIN;
+    }
+
+    colon = memchr(at, ':', (size_t) (line_end - at));
+
+    if (colon != NULL) {
+        nc_headers_keep_case(out, nc_str(at, (size_t) (colon - at)));
+    }
+
+    return NC_OK;
+}
+
+
 static nc_rc_t
 fields(nc_h1_work_t *w)
 {
@@ -354,7 +378,21 @@ fields(nc_h1_work_t *w)
     nc_h1_error_t   error = NC_H1_ERR_NONE;
     nc_rc_t         rc;
 
-    while ((rc = parse_field(&at, end, &f, &error)) == NC_OK) {
+    for (;;) {
+        if (NC_UNLIKELY(w->options->keep_case)) {
+            rc = keep_case(out, at, end);
+
+            if (rc) {
+                break;
+            }
+        }
+
+        rc = parse_field(&at, end, &f, &error);
+
+        if (rc != NC_OK) {
+            break;
+        }
+
         if (NC_UNLIKELY(++n > max)) {
             return nc_h1_fail(w, NC_H1_ERR_TOO_MANY);
         }

@@ -80,6 +80,7 @@ nc_headers_init(nc_headers_t *h, nc_pool_t *pool)
     h->items = &none;
     h->n = h->cap = h->bytes = h->live = 0;
     h->pool = pool;
+    h->cases = NULL;
     memset(h->first, 0, sizeof(h->first));
 }
 
@@ -329,4 +330,50 @@ nc_header_has_token(nc_str_t value, nc_str_t token)
     }
 
     return false;
+}
+
+
+void
+nc_headers_keep_case(nc_headers_t *h, nc_str_t name)
+{
+    nc_header_cases_t  *c = h->cases;
+    bool                upper = false;
+
+    for (size_t i = 0; i < name.len; i++) {
+        upper = upper || nc_lower(name.data[i]) != name.data[i];
+    }
+
+    if (!upper) {
+        return;
+    }
+
+    if (c == NULL) {
+        c = h->cases = nc_pool_new(h->pool, nc_header_cases_t);
+    }
+
+    if (c->n == c->cap) {
+        uint32_t   cap = c->cap ? c->cap * 2 : 16;
+        nc_str_t  *names = nc_pool_array(h->pool, cap, sizeof(*names));
+
+        if (c->n) {
+            memcpy(names, c->names, c->n * sizeof(*names));
+        }
+        c->names = names;
+        c->cap = cap;
+    }
+
+    c->names[c->n++] = nc_pool_str(h->pool, name);
+}
+
+
+nc_str_t
+nc_headers_case(const nc_headers_t *h, nc_str_t name)
+{
+    for (uint32_t i = 0; h->cases && i < h->cases->n; i++) {
+        if (nc_str_caseeq(h->cases->names[i], name)) {
+            return h->cases->names[i];
+        }
+    }
+
+    return NC_STR_NULL;
 }

@@ -57,6 +57,13 @@ typedef struct {
     nc_header_id_t  id;
 } nc_header_t;
 
+/* Names as they were received, of those that were not all lower case. */
+typedef struct nc_header_cases_s {
+    nc_str_t  *names;
+    uint32_t   n;
+    uint32_t   cap;
+} nc_header_cases_t;
+
 typedef struct {
     nc_header_t  *items;
     uint32_t      n;                            /* holes included */
@@ -64,6 +71,7 @@ typedef struct {
     uint32_t      bytes;                        /* names + values of live entries */
     uint32_t      live;                         /* entries that are not holes */
     nc_pool_t    *pool;
+    nc_header_cases_t  *cases;                  /* NULL: not kept (nc_h1_options_t.keep_case) */
     uint16_t      first[NC_H_MAX];
 } nc_headers_t;
 
@@ -128,6 +136,12 @@ bool nc_header_name_valid(nc_str_t name);
 
 /* RFC 9110 section 5.5: no control bytes but HTAB; obs-text allowed; no blank at the ends. */
 bool nc_header_value_valid(nc_str_t value);
+
+/* Keeps a copy of a name as it was received, when it is not in lower case. */
+void nc_headers_keep_case(nc_headers_t *h, nc_str_t name);
+
+/* The name as it was received, of the same length; data NULL: not kept. */
+nc_str_t nc_headers_case(const nc_headers_t *h, nc_str_t name);
 
 /* True when the comma-separated list `value` has `token` (ASCII case-insensitive, OWS trimmed). */
 bool nc_header_has_token(nc_str_t value, nc_str_t token);

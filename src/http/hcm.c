@@ -2,6 +2,7 @@
 #include "http/hcm_priv.h"
 
 #include "upstream/h2_options.h"
+#include "upstream/header_case.h"
 
 typedef nc_hcm_message_t  message_t;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter  filter_t;
@@ -166,7 +167,7 @@ compile_h1(nc_compile_t *cc, nc_hcm_conf_t *c, const message_t *m)
     c->h1.allow_chunked_length = o->allow_chunked_length;
     c->h1.allow_custom_methods = o->allow_custom_methods;
     c->h1.enable_trailers = o->enable_trailers;
-    c->proper_case = o->header_key_format != NULL;
+    nc_header_case_compile(cc, o->header_key_format, &c->proper_case, &c->h1.keep_case);
 
     ignored = nc_pool_array(cc->pool, o->n_ignore_http_11_upgrade, sizeof(*ignored));
     c->ignored_upgrades = ignored;

@@ -146,8 +146,8 @@ const nc_hcm_conf_t *nc_hcm_compile(nc_compile_t *cc,
         *message);
 
 /*
- * A new downstream connection (nc_network_filter_ops_t.on_new): HTTP/1 or HTTP/2, as codec_type, ALPN
- * or the first bytes say.
+ * A new downstream connection (nc_network_filter_ops_t.on_new): HTTP/1 or HTTP/2, as codec_type,
+ * ALPN or the first bytes say.
  */
 void nc_http_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
     const nc_listener_conf_t *listener);
@@ -160,9 +160,9 @@ void nc_h2_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
 
 /* Node identity for add_user_agent and x-envoy-downstream headers (set at every root change). */
 extern nc_str_t  nc_http_service_cluster;
-
-/* True: the server drains, so every response says that its connection ends (set at root changes). */
-extern bool  nc_http_draining;
 extern nc_str_t  nc_http_service_node;
+
+/* The server drains: every response says that its connection ends (set at every root change). */
+extern bool  nc_http_draining;
 
 #endif

@@ -10,8 +10,8 @@
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager
     nc_hcm_message_t;
 
-#define NC_HCM_ENUM(value)  \
-    ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__##value
+#define NC_HCM_ENUM(v)  \
+  ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__##v
 
 static inline bool
 nc_bool_or(const Google__Protobuf__BoolValue *v, bool otherwise)

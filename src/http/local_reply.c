@@ -4,16 +4,17 @@
 #include "api/data_source.h"
 #include "http/formatter.h"
 #include "http/grpc.h"
+#include "http/hcm_priv.h"
 #include "http/log_filter.h"
 #include "http/mutations.h"
 #include "http/stream.h"
 
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
-
 #define MAX_BODY    4096u                       /* of ResponseMapper.body, as in Envoy's docs */
 
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__LocalReplyConfig  config_t;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__ResponseMapper    mapper_msg_t;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__LocalReplyConfig
+    config_t;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__ResponseMapper
+    mapper_msg_t;
 
 typedef struct {
     const nc_log_filter_t  *filter;

@@ -104,6 +104,7 @@ typedef struct nc_cluster_s {
     nc_h2_options_t     h2;
     uint64_t            h2_ping_interval_ms;    /* 0: no keep-alive pings */
     uint64_t            h2_ping_timeout_ms;
+    bool                keep_case;              /* header_key_format: stateful_formatter */
     bool                proper_case;            /* header_key_format: proper_case_words */
     bool                enable_trailers;        /* of responses and requests over HTTP/1 */
     bool                allow_chunked_length;   /* a response with both: its length is ignored */

@@ -3,6 +3,7 @@
  * that the helper resolves. Defaults are those of Envoy's documentation.
  */
 #include "upstream/cluster_compile.h"
+#include "upstream/header_case.h"
 
 #include "api/doc.h"
 #include "api/message.h"
@@ -176,13 +177,13 @@ compile_common(nc_cluster_t *c, const common_msg_t *m)
 
 
 static void
-compile_http1(nc_cluster_t *c, const http1_msg_t *m)
+compile_http1(nc_compile_t *cc, nc_cluster_t *c, const http1_msg_t *m)
 {
     if (m == NULL) {
         return;
     }
 
-    c->proper_case = m->header_key_format && m->header_key_format->proper_case_words;
+    nc_header_case_compile(cc, m->header_key_format, &c->proper_case, &c->keep_case);
     c->enable_trailers = m->enable_trailers;
     c->allow_chunked_length = m->allow_chunked_length;
     c->full_url = m->send_fully_qualified_url;
@@ -207,7 +208,7 @@ compile_http2(nc_cluster_t *c, const http2_msg_t *m)
 
 /* Which protocol the typed options ask for, and its settings. */
 static void
-compile_protocol(nc_cluster_t *c, const options_msg_t *o)
+compile_protocol(nc_compile_t *cc, nc_cluster_t *c, const options_msg_t *o)
 {
     const explicit_msg_t  *e;
 
@@ -215,7 +216,7 @@ compile_protocol(nc_cluster_t *c, const options_msg_t *o)
 
     if (o->upstream_protocol_options_case == DOWNSTREAM) {
         c->protocol = NC_UPSTREAM_DOWNSTREAM;
-        compile_http1(c, o->use_downstream_protocol_config->http_protocol_options);
+        compile_http1(cc, c, o->use_downstream_protocol_config->http_protocol_options);
         compile_http2(c, o->use_downstream_protocol_config->http2_protocol_options);
         return;
     }
@@ -227,7 +228,7 @@ compile_protocol(nc_cluster_t *c, const options_msg_t *o)
         compile_http2(c, e->http2_protocol_options);
 
     } else if (e) {
-        compile_http1(c, e->http_protocol_options);
+        compile_http1(cc, c, e->http_protocol_options);
     }
 }
 
@@ -280,11 +281,11 @@ compile_http(nc_compile_t *cc, nc_cluster_t *c, const cluster_msg_t *m)
 
     if (options) {
         compile_common(c, options->common_http_protocol_options);
-        compile_protocol(c, options);
+        compile_protocol(cc, c, options);
 
     } else {
         compile_common(c, m->common_http_protocol_options);
-        compile_http1(c, m->http_protocol_options);
+        compile_http1(cc, c, m->http_protocol_options);
         compile_http2(c, m->http2_protocol_options);
         c->protocol = m->http2_protocol_options ? NC_UPSTREAM_HTTP2 : NC_UPSTREAM_HTTP1;
     }

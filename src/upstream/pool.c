@@ -343,6 +343,7 @@ set_options(nc_up_conn_t *uc)
         .max_bytes = cl->max_response_headers_kb * 1024,
         .max_headers = cl->max_response_headers,
         .accept_http_10 = true,
+        .keep_case = cl->keep_case,
         .enable_trailers = cl->enable_trailers,
         .allow_chunked_length = cl->allow_chunked_length
     };

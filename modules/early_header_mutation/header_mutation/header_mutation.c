@@ -4,6 +4,9 @@
 
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb-c.h"
 
+#define MESSAGE(name)  \
+    envoy__extensions__http__early_header_mutation__header_mutation__v3__##name
+
 typedef Envoy__Config__Common__MutationRules__V3__HeaderMutation  mutation_t;
 
 #define REMOVE  ENVOY__CONFIG__COMMON__MUTATION_RULES__V3__HEADER_MUTATION__ACTION_REMOVE
@@ -78,7 +81,7 @@ const nc_module_t  nc_early_header_mutation_header_mutation_module = {
     .name = "envoy.http.early_header_mutation.header_mutation",
     .kind = NC_EARLY_MUTATION,
     .posture = NC_ROBUST_TO_UNTRUSTED_DOWNSTREAM,
-    .config = &envoy__extensions__http__early_header_mutation__header_mutation__v3__header_mutation__descriptor,
+    .config = &MESSAGE(header_mutation__descriptor),
     .compile = compile,
     .ops = &ops
 };

@@ -3,6 +3,9 @@
 
 #include "envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header.pb-c.h"
 
+#define MESSAGE(name)  \
+    envoy__extensions__http__original_ip_detection__custom_header__v3__##name
+
 typedef struct {
     nc_str_t  name;                             /* lower case */
     bool      trusted;                          /* the address may make a request internal */
@@ -69,7 +72,7 @@ const nc_module_t  nc_original_ip_detection_custom_header_module = {
     .name = "envoy.http.original_ip_detection.custom_header",
     .kind = NC_IP_DETECTION,
     .posture = NC_ROBUST_TO_UNTRUSTED_DOWNSTREAM,
-    .config = &envoy__extensions__http__original_ip_detection__custom_header__v3__custom_header_config__descriptor,
+    .config = &MESSAGE(custom_header_config__descriptor),
     .compile = compile,
     .ops = &ops
 };

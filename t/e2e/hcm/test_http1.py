@@ -1,7 +1,9 @@
 """Options of HTTP/1: versions, targets, upgrades, errors, sizes, hosts."""
+import time
+
 import pytest
 
-from hcm.cases import bootstrap
+from hcm.cases import bootstrap, extension
 from lib import conf
 from lib.client import request
 from lib.upstream import head
@@ -190,3 +192,25 @@ def test_the_host_is_stripped(hosts, shared_upstream, name, host, seen):
         c.send(request(host=host))
         assert c.response().status == 200
     assert shared_upstream.last.host == seen
+
+
+PRESERVE = {"header_key_format": {"stateful_formatter": extension(
+    "case", "extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig")}}
+
+
+@pytest.mark.parametrize("down,up", [(True, False), (False, True), (True, True)])
+def test_the_case_of_names_can_be_kept(nuncio, upstream, down, up):
+    upstream.raw(b"HTTP/1.1 200 OK\r\nX-ReSP: 1\r\nCONTENT-length: 0\r\n\r\n", "keep")
+    n = nuncio(conf.http_proxy(upstream, **h1(**(PRESERVE if down else {})), cluster_kw={
+        "typed_extension_protocol_options": conf.http_options(http1=PRESERVE if up else {})}))
+    with n.connect() as c:
+        data = b"GET / HTTP/1.1\r\nHoSt: h\r\nX-MiXeD: a\r\nUSER-agent: b\r\nlower: c\r\n\r\n"
+        for part in (data[:22], data[22:30], data[30:45], data[45:]):
+            c.send(part)
+            time.sleep(0.03)                    # separate reads, each in the middle of a name
+        c.response()
+        got = c.reader.raw
+    assert (b"\r\nX-ReSP: 1\r\n" in got and b"\r\nCONTENT-length: 0\r\n" in got) == up
+    raw = upstream.last.raw
+    assert all(x in raw for x in (b"\r\nHoSt: h", b"\r\nX-MiXeD: a", b"\r\nUSER-agent: b")) == down
+    assert b"\r\nlower: c" in raw and b"\r\nx-forwarded-proto: http" in raw

@@ -1,4 +1,4 @@
-"""Targets, hosts and headers that are not what they seem: route, policy and upstream see one thing."""
+"""Tricky targets, hosts and headers: route, policy and upstream see one thing."""
 import pytest
 
 from hcm import tricky
@@ -50,6 +50,8 @@ def test_a_target_is_one_thing_for_all(program, shared_upstream, options, sent, 
 
 
 def test_refused_and_redirected_paths_are_counted(program):
+    assert (program.get("/a%2fb", name="onr").status, program.get("/a%2fb", name="ond").status) == \
+        (400, 307)
     assert program.stat("http.onr.downstream_rq_failed_path_normalization") > 0
     assert program.stat("http.ond.downstream_rq_redirected_with_normalized_path") > 0
 

@@ -1,0 +1,4 @@
+nc_module_name=envoy.http.stateful_header_formatters.preserve_case
+nc_module_kind=header_formatter
+nc_module_symbol=nc_header_formatter_preserve_case_module
+nc_module_srcs="preserve_case.c"

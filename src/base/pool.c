@@ -59,6 +59,19 @@ heap_put(void *ctx, void *memory, size_t size)
 }
 
 
+void
+nc_pool_drop_spare(void)
+{
+    while (spare) {
+        nc_pool_block_t  *block = spare;
+
+        spare = block->next;
+        n_spare--;
+        free(block);
+    }
+}
+
+
 const nc_pool_source_t  nc_pool_heap = { .get = heap_get, .put = heap_put };
 
 

@@ -43,6 +43,9 @@ struct nc_pool_s {
 /* The heap, with blocks of 4 KiB kept on a small per-process free list. */
 extern const nc_pool_source_t  nc_pool_heap;
 
+/* Frees the blocks on that list (after a peak, before malloc_trim). */
+void nc_pool_drop_spare(void);
+
 /* An empty pool; takes its first block at the first allocation. `source` outlives the pool. */
 void nc_pool_init(nc_pool_t *pool, const nc_pool_source_t *source);
 

@@ -98,6 +98,28 @@ nc_block_free(nc_block_t *b)
 
 
 void
+nc_block_drop_spare(void)
+{
+    for (size_t i = 0; i < NC_COUNTOF(shelves); i++) {
+        shelf_t  *shelf = &shelves[i];
+
+        while (shelf->first) {
+            free(take_spare(shelf));
+        }
+    }
+}
+
+
+static void
+drop_ring(nc_buf_t *b)
+{
+    if (b->cap > NC_BUF_FEW) {
+        free(b->slices);
+    }
+}
+
+
+void
 nc_buf_fini(nc_buf_t *b)
 {
     for (uint32_t i = 0; i < b->n; i++) {
@@ -108,10 +130,7 @@ nc_buf_fini(nc_buf_t *b)
         }
     }
 
-    if (b->cap > 1) {
-        free(b->slices);
-    }
-
+    drop_ring(b);
     nc_buf_init(b);
 }
 
@@ -121,17 +140,14 @@ static nc_slice_t *
 push_slice(nc_buf_t *b)
 {
     if (b->n == b->cap) {
-        uint32_t     cap = b->cap == 1 ? 8 : b->cap * 2;
+        uint32_t     cap = b->cap == NC_BUF_FEW ? 8 : b->cap * 2;
         nc_slice_t  *ring = nc_malloc(cap * sizeof(*ring));
 
         for (uint32_t i = 0; i < b->n; i++) {
             ring[i] = *nc_buf_at(b, i);
         }
 
-        if (b->cap > 1) {
-            free(b->slices);
-        }
-
+        drop_ring(b);
         b->slices = ring;
         b->first = 0;
         b->cap = cap;
@@ -334,6 +350,11 @@ nc_buf_drain(nc_buf_t *b, size_t n)
         }
 
         pop_slice(b);
+    }
+
+    if (b->n == 0 && b->cap > NC_BUF_FEW) {
+        drop_ring(b);                           /* an idle queue holds no memory */
+        nc_buf_init(b);
     }
 }
 

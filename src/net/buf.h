@@ -30,13 +30,15 @@ typedef struct {
     size_t       len;
 } nc_slice_t;
 
+#define NC_BUF_FEW  2u                          /* a head and a body need no memory for a ring */
+
 typedef struct {
-    nc_slice_t  *slices;                        /* ring of cap; &one when cap is 1 */
+    nc_slice_t  *slices;                        /* ring of cap; `few` when that is enough */
     uint32_t     first;
     uint32_t     n;
     uint32_t     cap;
     size_t       len;                           /* bytes in the queue */
-    nc_slice_t   one;
+    nc_slice_t   few[NC_BUF_FEW];
 } nc_buf_t;
 
 /* A block with at least `size` bytes of data and one reference. */
@@ -60,17 +62,20 @@ nc_block_unref(nc_block_t *b)
     }
 }
 
+/* Frees the blocks that are kept for reuse (after a peak, before malloc_trim). */
+void nc_block_drop_spare(void);
+
 /* Bytes held by all blocks in use in this process, and on the free lists (for /memory). */
 extern size_t  nc_block_bytes_used;
 extern size_t  nc_block_bytes_spare;
 
-/* An empty queue; needs no memory until more than one slice is in it. */
+/* An empty queue; needs no memory until more than NC_BUF_FEW slices are in it. */
 static inline void
 nc_buf_init(nc_buf_t *b)
 {
-    b->slices = &b->one;
+    b->slices = b->few;
     b->first = b->n = 0;
-    b->cap = 1;
+    b->cap = NC_BUF_FEW;
     b->len = 0;
 }
 

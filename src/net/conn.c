@@ -2,9 +2,11 @@
 #include "net/conn.h"
 #include "net/facts.h"
 
+#include "base/pool.h"
 #include "base/slab.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +14,8 @@
 #define MAX_IOV         64
 #define APPEND_MIN      512                     /* room worth reading into behind other bytes */
 #define SMALL_READS     4                       /* in a row, before reads become smaller */
+#define TRIM_PEAK       (1u << 20)              /* smaller peaks are not worth a trim */
+#define TRIM_AFTER_MS   1000
 #define FLUSH_NOW       32768                   /* output that does not wait for the turn's end */
 #define STALLED_MS      60000                   /* a flush that makes no progress ends after it */
 #define READS_PER_TURN  4                       /* a busy peer must not starve the others, */
@@ -29,12 +33,15 @@ uint64_t  nc_conn_count;
 static nc_conn_t  **dirty;
 static size_t       n_dirty, cap_dirty;
 static uint64_t     last_id;
+static size_t       peak_bytes;                 /* of buffers, since the last trim */
+static nc_timer_t   trim_timer;
 static nc_slab_t    slab = NC_SLAB_INIT(nc_conn_t);
 
 static void on_event(nc_event_t *ev, uint32_t events);
 static void on_again(nc_post_t *p);
 static void on_timer(nc_timer_t *t);
 static void flush_all(void);
+static void on_trim_timer(nc_timer_t *t);
 
 
 const char *
@@ -78,6 +85,8 @@ void
 nc_conn_init(void)
 {
     n_dirty = 0;
+    peak_bytes = 0;
+    nc_timer_init(&trim_timer, on_trim_timer);
     nc_loop_on_flush(flush_all);
 }
 
@@ -468,6 +477,36 @@ nc_conn_flush(nc_conn_t *c)
 }
 
 
+/* A peak of buffers is over: its pages go back to the kernel. */
+static void
+on_trim_timer(nc_timer_t *t)
+{
+    (void) t;
+
+    if (nc_block_bytes_used < peak_bytes / 4) {
+        nc_block_drop_spare();
+        nc_pool_drop_spare();
+        malloc_trim(0);
+    }
+
+    peak_bytes = nc_block_bytes_used;
+}
+
+
+static void
+watch_peak(void)
+{
+    if (nc_block_bytes_used > peak_bytes) {
+        peak_bytes = nc_block_bytes_used;
+
+    } else if (peak_bytes > TRIM_PEAK && nc_block_bytes_used < peak_bytes / 4
+               && !nc_timer_running(&trim_timer))
+    {
+        nc_timer_start(&trim_timer, TRIM_AFTER_MS);
+    }
+}
+
+
 static void
 flush_all(void)
 {
@@ -482,6 +521,7 @@ flush_all(void)
     }
 
     n_dirty = 0;
+    watch_peak();
 }
 
 

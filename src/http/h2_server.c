@@ -5,11 +5,12 @@
  * Invariants:
  *  1. What the streams of a turn send leaves in one piece at its end.
  *  2. A stream that is held back keeps its window, not its neighbours'.
- *  3. A connection that drains says so twice (RFC 9113 section 6.8): first that it will, then, after
- *     the drain time, what it has taken; it ends with its last stream.
+ *  3. A connection that drains says so twice (RFC 9113 section 6.8): first that it will, then,
+ *     after the drain time, what it has taken; it ends with its last stream.
  */
 #include "http/stream.h"
 
+#include "codec/h2_mem.h"
 #include "log/log.h"
 
 #define SESSION_MAGIC   0x6e633273u
@@ -21,7 +22,7 @@ typedef struct {
     bool                       draining;
     bool                       last_notice;     /* the final GOAWAY was queued */
     bool                       failed;          /* the session is over, the rest is sent */
-    bool                       ping_out;
+    bool                       resting;         /* many streams began: reading waits a turn */
     nc_peer_t                  local;
     nc_conn_t                 *conn;
     nc_acceptor_t             *acceptor;
@@ -33,7 +34,8 @@ typedef struct {
     uint32_t                   n_requests;
     uint64_t                   idle_ms;         /* when an idle connection ends; 0: never */
     uint64_t                   drain_ms;        /* when the final GOAWAY is due; 0: not */
-    uint64_t                   ping_ms;         /* when a ping, or its answer, is due; 0: never */
+    uint64_t                   flush_ms;        /* when unread responses are looked at; 0: not */
+    uint32_t                   n_counted;       /* streams that the gauge has */
     uint64_t                   rx_counted;
     uint64_t                   tx_counted;
 } session_t;
@@ -55,6 +57,17 @@ static request_t *
 request_of(const nc_stream_t *s)
 {
     return s->codec_owner;
+}
+
+
+static void
+count_streams(session_t *ss)
+{
+    if (ss->n_counted != ss->h2.n_streams) {
+        nc_gauge_add(ss->hcm->h2_stats.streams_active,
+                     (int64_t) ss->h2.n_streams - (int64_t) ss->n_counted);
+        ss->n_counted = ss->h2.n_streams;
+    }
 }
 
 
@@ -92,6 +105,7 @@ name_fault(session_t *ss)
         break;
     case NC_H2_FAULT_CONTROL_FRAMES:   nc_counter_inc(st->outbound_control_flood);         break;
     case NC_H2_FAULT_OUTBOUND_FRAMES:  nc_counter_inc(st->outbound_flood);                 break;
+    case NC_H2_FAULT_CONTINUATIONS:    nc_counter_inc(st->header_overflow);                break;
     case NC_H2_FAULT_RESETS:
         nc_counter_inc(ss->hcm->stats.downstream_rq_too_many_premature_resets);
         break;
@@ -129,6 +143,27 @@ fail(session_t *ss)
 }
 
 
+static void  arm_at(session_t *ss, uint64_t due_ms);
+
+
+static uint64_t
+flush_patience_ms(const session_t *ss)
+{
+    return ss->hcm->stream_flush_ms;
+}
+
+
+/* Responses that are whole wait for their client: not forever. */
+static void
+watch_flush(session_t *ss)
+{
+    if (ss->flush_ms == 0 && ss->h2.n_streams > 0 && flush_patience_ms(ss)) {
+        ss->flush_ms = nc_now_ms + flush_patience_ms(ss) / 2 + 1;
+        arm_at(ss, ss->flush_ms);
+    }
+}
+
+
 static void
 send_now(nc_post_t *p)
 {
@@ -147,6 +182,14 @@ send_now(nc_post_t *p)
     if (c->out.len > 0) {
         nc_conn_touch(c);
     }
+
+    if (ss->resting) {
+        ss->resting = false;
+        nc_conn_ungate(c, NC_GATE_PIPELINE);
+    }
+
+    count_streams(ss);
+    watch_flush(ss);
 
     if (nc_h2_is_over(&ss->h2) || (ss->last_notice && ss->h2.n_streams == 0)) {
         nc_conn_finish(c, NC_CLOSE_DRAIN, true, ss->hcm->delayed_close_ms);
@@ -207,24 +250,40 @@ last_notice(session_t *ss)
 static bool
 keep_alive(session_t *ss)
 {
-    const nc_hcm_conf_t  *hcm = ss->hcm;
-
-    if (ss->ping_ms == 0 || ss->ping_ms > nc_now_ms) {
+    switch (nc_h2_keepalive(&ss->h2)) {
+    case NC_OK:
+        want_send(ss);
         return false;
-    }
 
-    if (ss->ping_out) {
-        nc_counter_inc(hcm->h2_stats.keepalive_timeout);
+    case NC_ERROR:
+        nc_counter_inc(ss->hcm->h2_stats.keepalive_timeout);
         nc_conn_close(ss->conn, NC_CLOSE_IDLE);
         return true;
+
+    default:
+        return false;
+    }
+}
+
+
+static void
+check_flush(session_t *ss)
+{
+    unsigned  n;
+
+    if (ss->flush_ms == 0 || ss->flush_ms > nc_now_ms) {
+        return;
     }
 
-    ss->ping_out = true;
-    ss->ping_ms = nc_now_ms + hcm->h2_ping_timeout_ms;
-    nc_h2_ping(&ss->h2);
-    want_send(ss);
+    n = nc_h2_reset_stuck(&ss->h2, NC_H2_CANCEL);
+    ss->flush_ms = 0;
 
-    return false;
+    if (n > 0) {
+        nc_counter_add(ss->hcm->h2_stats.tx_flush_timeout, n);
+        nc_counter_add(ss->hcm->h2_stats.tx_reset, n);
+    }
+
+    want_send(ss);                              /* goes on with the watch when there is a need */
 }
 
 
@@ -238,6 +297,8 @@ on_timer(nc_timer_t *t)
     if (keep_alive(ss)) {
         return;
     }
+
+    check_flush(ss);
 
     if (ss->h2.n_streams == 0 && ss->idle_ms && ss->idle_ms <= nc_now_ms && !ss->last_notice) {
         nc_counter_inc(ss->hcm->stats.downstream_cx_idle_timeout);
@@ -256,7 +317,8 @@ on_timer(nc_timer_t *t)
     arm_at(ss, ss->h2.n_streams == 0 && !ss->last_notice ? ss->idle_ms : 0);
     arm_at(ss, age && !ss->draining ? c->opened_ms + age : 0);
     arm_at(ss, ss->drain_ms);
-    arm_at(ss, ss->ping_ms);
+    arm_at(ss, ss->h2.ping_ms);
+    arm_at(ss, ss->flush_ms);
 }
 
 
@@ -276,6 +338,7 @@ static void
 send_headers(nc_stream_t *s, nc_headers_t *h, bool end)
 {
     request_t  *r = request_of(s);
+    session_t  *ss = r->ss;
 
     if (r->extended && s->upgraded) {           /* RFC 8441: 200 says what 101 said */
         nc_headers_set_id(h, NC_H_STATUS, NC_STR("200"));
@@ -284,7 +347,12 @@ send_headers(nc_stream_t *s, nc_headers_t *h, bool end)
     nc_headers_del_id(h, NC_H_CONNECTION);
     nc_headers_del_id(h, NC_H_UPGRADE);
     nc_headers_del_id(h, NC_H_KEEP_ALIVE);
+    nc_headers_del_id(h, NC_H_PROXY_CONNECTION);
     nc_headers_del_id(h, NC_H_TRANSFER_ENCODING);
+
+    if (ss->acceptor->draining || nc_http_draining) {
+        drain(ss);
+    }
 
     if (nc_h2_send_headers(&r->st, h, end)) {
         nc_h2_reset(&r->st, NC_H2_INTERNAL_ERROR);
@@ -386,6 +454,7 @@ done(nc_stream_t *s)
             nc_h2_reset(&r->st, NC_H2_INTERNAL_ERROR);
 
         } else {
+            r->st.cut = !r->st.end_received;
             nc_h2_let_go(&r->st);
         }
 
@@ -396,9 +465,9 @@ done(nc_stream_t *s)
         become_idle(ss);
     }
 
-    if (ss->hcm->max_requests && ss->n_requests >= ss->hcm->max_requests && !ss->last_notice) {
+    if (ss->hcm->max_requests && ss->n_requests >= ss->hcm->max_requests && !ss->draining) {
         nc_counter_inc(ss->hcm->stats.downstream_cx_max_requests_reached);
-        last_notice(ss);
+        drain(ss);
     }
 }
 
@@ -417,6 +486,15 @@ static const nc_stream_codec_t  codec = {
 
 /* ---- requests ---- */
 
+/* Whether an invalid message ends its stream alone. */
+static void
+settle_errors(session_t *ss)
+{
+    ss->h2.stream_errors = ss->hcm->h2.stream_errors_set ? ss->hcm->h2.stream_errors
+                                                           : ss->hcm->keep_after_error;
+}
+
+
 /* The newest configuration for the request that begins. */
 static void
 renew(session_t *ss)
@@ -428,8 +506,10 @@ renew(session_t *ss)
         nc_gauge_dec(ss->hcm->stats.downstream_cx_active);
         nc_gauge_dec(ss->hcm->stats.downstream_cx_http2_active);
         ss->hcm = hcm;
+        ss->h2.options = &hcm->h2;
         nc_gauge_inc(hcm->stats.downstream_cx_active);
         nc_gauge_inc(hcm->stats.downstream_cx_http2_active);
+        settle_errors(ss);
     }
 }
 
@@ -438,7 +518,7 @@ static nc_h2_stream_t *
 on_begin(nc_h2_t *h2, int32_t id)
 {
     session_t       *ss = h2->owner;
-    request_t       *r = nc_calloc(sizeof(*r));
+    request_t       *r = nc_h2_mem_zeroed(sizeof(*r));
     nc_conn_info_t   info = {
         .id = ss->conn->id, .remote = ss->conn->remote, .direct_remote = ss->conn->remote,
         .local = ss->local
@@ -619,7 +699,7 @@ on_stream_close(nc_h2_stream_t *st, uint32_t code)
 
     st->owner = NULL;
 
-    if (code == NC_H2_PROTOCOL_ERROR) {
+    if (code == NC_H2_PROTOCOL_ERROR) {         /* nghttp2 found the message wrong */
         nc_counter_inc(hcm->h2_stats.rx_messaging_error);
         nc_stream_on_abort(s, NC_RF_DOWNSTREAM_PROTOCOL_ERROR, "http2.violation.of.messaging.rule");
         return;
@@ -655,16 +735,6 @@ on_goaway(nc_h2_t *h2, uint32_t code)
 
 
 static void
-on_ping_ack(nc_h2_t *h2)
-{
-    session_t  *ss = h2->owner;
-
-    ss->ping_out = false;
-    ss->ping_ms = ss->hcm->h2_ping_interval_ms ? nc_now_ms + ss->hcm->h2_ping_interval_ms : 0;
-}
-
-
-static void
 on_settings(nc_h2_t *h2)
 {
     want_send(h2->owner);
@@ -680,7 +750,6 @@ static const nc_h2_ops_t  h2_ops = {
     .on_close = on_stream_close,
     .on_backlog = on_backlog,
     .on_goaway = on_goaway,
-    .on_ping_ack = on_ping_ack,
     .on_settings = on_settings
 };
 
@@ -694,12 +763,20 @@ on_read(nc_conn_t *c)
 
     NC_OBJ_CHECK(ss, SESSION_MAGIC);
 
-    if (nc_h2_receive(&ss->h2, &c->in) == NC_ERROR) {
+    switch (nc_h2_receive(&ss->h2, &c->in)) {
+    case NC_ERROR:
         fail(ss);
         return;
-    }
 
-    want_send(ss);
+    case NC_AGAIN:                              /* others have their turn, then the rest */
+        ss->resting = true;
+        nc_conn_gate(c, NC_GATE_PIPELINE);
+        want_send(ss);
+        return;
+
+    default:
+        want_send(ss);
+    }
 
     if (c->eof && nc_conn_is_open(c)) {
         nc_conn_close(c, NC_CLOSE_PEER);
@@ -765,6 +842,7 @@ on_close(nc_conn_t *c, nc_close_t why)
     }
 
     count_bytes(ss);
+    nc_gauge_add(ss->hcm->h2_stats.streams_active, -(int64_t) ss->n_counted);
     nc_post_cancel(&ss->send);
     nc_acceptor_conn_closed(ss->acceptor, c, ss->listener);
     nc_defer(free_session, ss);
@@ -802,6 +880,7 @@ nc_h2_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
     nc_list_init(&ss->requests);
     nc_post_init(&ss->send, send_now);
     nc_h2_init(&ss->h2, true, &hcm->h2, &h2_ops, ss, STREAM_BACKLOG);
+    settle_errors(ss);
 
     c->ops = &conn_ops;
     c->owner = ss;
@@ -816,11 +895,6 @@ nc_h2_server_begin(nc_conn_t *c, const void *conf, nc_acceptor_t *a,
 
     become_idle(ss);
     arm_at(ss, hcm->max_connection_ms ? c->opened_ms + hcm->max_connection_ms : 0);
-
-    if (hcm->h2_ping_interval_ms) {
-        ss->ping_ms = nc_now_ms + hcm->h2_ping_interval_ms;
-        arm_at(ss, ss->ping_ms);
-    }
-
+    arm_at(ss, ss->h2.ping_ms);
     want_send(ss);
 }

@@ -193,11 +193,6 @@ compile_h2(nc_hcm_conf_t *c, const message_t *m)
     nc_h2_options_compile(&c->h2, o);
     c->h2.max_header_bytes = c->h1.max_bytes;
     c->h2.max_headers = c->h1.max_headers;
-
-    if (o->connection_keepalive) {
-        c->h2_ping_interval_ms = nc_duration_ms(o->connection_keepalive->interval, 0);
-        c->h2_ping_timeout_ms = nc_duration_ms(o->connection_keepalive->timeout, 0);
-    }
 }
 
 

@@ -78,8 +78,6 @@ typedef struct nc_hcm_conf_s {
     nc_codec_type_t             codec;
     nc_h1_options_t             h1;
     nc_h2_options_t             h2;
-    uint64_t                    h2_ping_interval_ms;        /* 0: no keep-alive pings */
-    uint64_t                    h2_ping_timeout_ms;
     nc_path_options_t           path;
     bool                        proper_case;
 

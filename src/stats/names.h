@@ -128,6 +128,7 @@
     COUNTER(rx_reset)  \
     COUNTER(stream_refused_errors)  \
     COUNTER(trailers)  \
+    COUNTER(tx_flush_timeout)  \
     COUNTER(tx_reset)  \
     GAUGE(streams_active)
 

@@ -198,11 +198,6 @@ compile_http2(nc_cluster_t *c, const http2_msg_t *m)
     nc_h2_options_compile(&c->h2, m ? m : &none);
     c->h2.max_header_bytes = c->max_response_headers_kb * 1024;
     c->h2.max_headers = c->max_response_headers;
-
-    if (m && m->connection_keepalive) {
-        c->h2_ping_interval_ms = nc_duration_ms(m->connection_keepalive->interval, 0);
-        c->h2_ping_timeout_ms = nc_duration_ms(m->connection_keepalive->timeout, 0);
-    }
 }
 
 

@@ -4,10 +4,12 @@
  * Invariants:
  *  1. A request has a stream from nc_h2_client_attach (made when its head is sent) to
  *     nc_h2_client_leave; what is left of the stream afterwards is nobody's.
- *  2. A connection that was told GOAWAY, or that drains, takes no new requests and ends with its last.
+ *  2. A connection that was told GOAWAY, or that drains, takes no new requests and ends with its
+ *     last.
  */
 #include "upstream/pool_priv.h"
 
+#include "codec/h2_mem.h"
 #include "log/log.h"
 
 #define OUT_LIMIT       (128u * 1024)
@@ -20,8 +22,8 @@ struct nc_h2_client_s {
     nc_list_t      requests;                    /* nc_h2_request_t.link */
     bool           draining;
     bool           failed;
-    bool           ping_out;
-    uint64_t       ping_ms;                     /* when a ping, or its answer, is due; 0: never */
+    bool           settled;                     /* the peer's SETTINGS have come */
+    unsigned       n_dead;                      /* requests whose head could not be sent */
 };
 
 typedef struct nc_h2_client_s   client_t;
@@ -34,6 +36,9 @@ struct nc_h2_request_s {
     struct stream_s *stream;                    /* NULL: none yet, or closed */
     unsigned         gates;
     nc_str_t         upgrade;                   /* of an extended CONNECT; data NULL: none */
+    nc_headers_t    *late;                      /* a head that waits for the peer's SETTINGS */
+    nc_buf_t         early;                     /* ... and what came behind it */
+    bool             dead;                      /* to be broken off at the end of the turn */
 };
 
 /* What the session frees. */
@@ -49,6 +54,17 @@ want_send(client_t *cl)
 }
 
 
+static void
+arm_ping(client_t *cl)
+{
+    nc_timer_t  *t = &cl->uc->c->timer;
+
+    if (cl->h2.ping_ms && (t->due_ms == 0 || cl->h2.ping_ms < t->due_ms)) {
+        nc_timer_at(t, cl->h2.ping_ms);
+    }
+}
+
+
 /* ---- the end of a request ---- */
 
 void
@@ -58,6 +74,8 @@ nc_h2_client_leave(nc_up_t *u)
     client_t   *cl = r->client;
 
     nc_list_del(&r->link);
+    nc_buf_fini(&r->early);
+    cl->n_dead -= r->dead;
     nc_gauge_dec(u->cluster->h2_stats.streams_active);
 
     if (r->stream) {
@@ -74,7 +92,7 @@ nc_h2_client_leave(nc_up_t *u)
     }
 
     u->h2 = NULL;
-    nc_defer_free(r);
+    nc_defer(nc_h2_mem_put, r);
 }
 
 
@@ -139,6 +157,7 @@ name_fault(client_t *cl)
         break;
     case NC_H2_FAULT_CONTROL_FRAMES:   nc_counter_inc(st->outbound_control_flood);         break;
     case NC_H2_FAULT_OUTBOUND_FRAMES:  nc_counter_inc(st->outbound_flood);                 break;
+    case NC_H2_FAULT_CONTINUATIONS:    nc_counter_inc(st->header_overflow);                break;
     default:                           nc_counter_inc(st->rx_messaging_error);
     }
 
@@ -163,6 +182,20 @@ fail(client_t *cl)
 }
 
 
+/* Heads that cannot be sent end their requests. */
+static void
+break_dead(client_t *cl)
+{
+    nc_list_each_safe(&cl->requests, it) {
+        request_t  *r = nc_container_of(it, request_t, link);
+
+        if (r->dead) {
+            break_off(r, NC_UP_PROTOCOL_ERROR, "http2.request_cannot_be_sent");
+        }
+    }
+}
+
+
 static void
 send_now(nc_post_t *p)
 {
@@ -171,6 +204,10 @@ send_now(nc_post_t *p)
 
     if (!nc_conn_is_open(c)) {
         return;
+    }
+
+    if (cl->n_dead > 0) {
+        break_dead(cl);
     }
 
     if (nc_h2_send(&cl->h2, &c->out, OUT_LIMIT) == NC_ERROR) {
@@ -231,8 +268,9 @@ nc_h2_client_room(const nc_up_conn_t *uc)
 void
 nc_h2_client_attach(nc_up_conn_t *uc, nc_up_t *u)
 {
-    request_t  *r = nc_calloc(sizeof(*r));
+    request_t  *r = nc_h2_mem_zeroed(sizeof(*r));
 
+    nc_buf_init(&r->early);
     r->client = uc->h2;
     r->u = u;
     u->h2 = r;
@@ -278,6 +316,12 @@ translate(request_t *r, const nc_headers_t *h, bool upgrade)
             nc_headers_add_id(out, NC_H_METHOD, r->upgrade.data ? NC_STR("CONNECT") : it->value);
             continue;
 
+        case NC_H_TE:                           /* RFC 9113 section 8.2.2 */
+            if (nc_header_has_token(it->value, NC_STR("trailers"))) {
+                nc_headers_add_id(out, NC_H_TE, NC_STR("trailers"));
+            }
+            continue;
+
         case NC_H_SCHEME:
         case NC_H_PATH:
             if (connect) {
@@ -304,25 +348,80 @@ translate(request_t *r, const nc_headers_t *h, bool upgrade)
 }
 
 
-void
-nc_h2_client_headers(nc_up_t *u, const nc_headers_t *h, bool end, bool upgrade)
+static void
+give_up(request_t *r)
 {
-    request_t     *r = u->h2;
-    client_t      *cl = r->client;
-    stream_t      *stream = nc_calloc(sizeof(*stream));
-    nc_headers_t  *out = translate(r, h, upgrade);
+    if (!r->dead) {
+        r->dead = true;
+        r->client->n_dead++;
+        want_send(r->client);
+    }
+}
 
-    u->request_sent = end;
+
+static void
+send_head(request_t *r, const nc_headers_t *h, bool end)
+{
+    client_t  *cl = r->client;
+    stream_t  *stream = nc_h2_mem_zeroed(sizeof(*stream));
+
     stream->st.h2 = &cl->h2;
     stream->st.owner = r;
 
-    if (nc_h2_send_headers(&stream->st, out, end)) {
-        free(stream);
-        return;                                 /* the time limits of the request will end it */
+    if (nc_h2_keepalive_before_stream(&cl->h2)) {
+        arm_ping(cl);
+    }
+
+    if (nc_h2_send_headers(&stream->st, h, end)) {
+        nc_h2_mem_put(stream);
+        give_up(r);
+        return;
     }
 
     r->stream = stream;
     want_send(cl);
+}
+
+
+/* SETTINGS are there: extended CONNECT may be used, or may not (RFC 8441 section 3). */
+static void
+send_late(request_t *r)
+{
+    nc_headers_t  *h = r->late;
+
+    r->late = NULL;
+
+    if (!nc_h2_peer_allows_connect(&r->client->h2)) {
+        give_up(r);
+        return;
+    }
+
+    send_head(r, h, false);
+
+    if (r->stream && (r->early.len > 0 || r->u->request_sent)) {
+        nc_h2_send_data(&r->stream->st, &r->early, r->u->request_sent);
+    }
+}
+
+
+void
+nc_h2_client_headers(nc_up_t *u, const nc_headers_t *h, bool end, bool upgrade)
+{
+    request_t     *r = u->h2;
+    nc_headers_t  *out = translate(r, h, upgrade);
+
+    u->request_sent = end;
+
+    if (r->upgrade.data == NULL) {
+        send_head(r, out, end);
+        return;
+    }
+
+    r->late = out;
+
+    if (r->client->settled) {
+        send_late(r);
+    }
 }
 
 
@@ -332,6 +431,11 @@ nc_h2_client_data(nc_up_t *u, nc_buf_t *data, bool end)
     request_t  *r = u->h2;
 
     u->request_sent = end;
+
+    if (r->late) {
+        nc_buf_move_all(&r->early, data);
+        return;
+    }
 
     if (r->stream == NULL) {
         nc_buf_drain(data, data->len);
@@ -531,20 +635,19 @@ on_goaway(nc_h2_t *h2, uint32_t code)
 
 
 static void
-on_ping_ack(nc_h2_t *h2)
-{
-    client_t            *cl = h2->owner;
-    const nc_cluster_t  *cluster = cl->uc->cluster;
-
-    cl->ping_out = false;
-    cl->ping_ms = cluster->h2_ping_interval_ms ? nc_now_ms + cluster->h2_ping_interval_ms : 0;
-}
-
-
-static void
 on_settings(nc_h2_t *h2)
 {
     client_t  *cl = h2->owner;
+
+    cl->settled = true;
+
+    nc_list_each_safe(&cl->requests, it) {
+        request_t  *r = nc_container_of(it, request_t, link);
+
+        if (r->late) {
+            send_late(r);
+        }
+    }
 
     want_send(cl);
     nc_up_offer_shared(cl->uc);
@@ -559,44 +662,29 @@ static const nc_h2_ops_t  ops = {
     .on_close = on_close,
     .on_backlog = on_backlog,
     .on_goaway = on_goaway,
-    .on_ping_ack = on_ping_ack,
     .on_settings = on_settings
 };
 
 
 /* ---- the connection ---- */
 
-static void
-arm_ping(client_t *cl)
-{
-    nc_timer_t  *t = &cl->uc->c->timer;
-
-    if (cl->ping_ms && (t->due_ms == 0 || cl->ping_ms < t->due_ms)) {
-        nc_timer_at(t, cl->ping_ms);
-    }
-}
-
-
 void
 nc_h2_client_timer(nc_up_conn_t *uc)
 {
     client_t  *cl = uc->h2;
 
-    if (cl->ping_ms == 0) {
-        return;
-    }
-
-    if (cl->ping_ms <= nc_now_ms) {
-        if (cl->ping_out) {
-            nc_counter_inc(uc->cluster->h2_stats.keepalive_timeout);
-            nc_conn_close(uc->c, NC_CLOSE_IDLE);
-            return;
-        }
-
-        cl->ping_out = true;
-        cl->ping_ms = nc_now_ms + uc->cluster->h2_ping_timeout_ms;
-        nc_h2_ping(&cl->h2);
+    switch (nc_h2_keepalive(&cl->h2)) {
+    case NC_OK:
         want_send(cl);
+        break;
+
+    case NC_ERROR:
+        nc_counter_inc(uc->cluster->h2_stats.keepalive_timeout);
+        nc_conn_close(uc->c, NC_CLOSE_IDLE);
+        return;
+
+    default:
+        break;
     }
 
     arm_ping(cl);
@@ -615,11 +703,7 @@ nc_h2_client_connected(nc_up_conn_t *uc)
     nc_post_init(&cl->send, send_now);
     nc_h2_init(&cl->h2, false, &uc->cluster->h2, &ops, cl, STREAM_BACKLOG);
 
-    if (uc->cluster->h2_ping_interval_ms) {
-        cl->ping_ms = nc_now_ms + uc->cluster->h2_ping_interval_ms;
-        arm_ping(cl);
-    }
-
+    arm_ping(cl);
     want_send(cl);
 }
 

@@ -144,8 +144,8 @@ def listening(port, limit):
 
 class Origin:
     def __init__(self, cpu):
-        self.port = free_port()
-        self.p = start([f"{FOLDER}/bin/origin", str(self.port), str(free_port())], cpu)
+        self.port, self.h2_port = free_port(), free_port()
+        self.p = start([f"{FOLDER}/bin/origin", str(self.port), str(self.h2_port)], cpu)
         if not listening(self.port, 5):
             sys.exit("the origin does not start")
 
@@ -162,7 +162,8 @@ class Running:
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.port = free_port()
-        argv = peer.write(sc, self.port, origin.port, self.dir)
+        upstream = origin.h2_port if sc.up == "h2" else origin.port
+        argv = peer.write(sc, self.port, upstream, self.dir)
         begin = time.monotonic()
         self.p = start(argv, PROXY_CPU, out=f"{self.dir}/out.log")
         self.ok = listening(self.port, 30)
@@ -205,9 +206,33 @@ def probe():
     return float(probe_process.stdout.readline())
 
 
+def h2load(sc, port, seconds, cpu):
+    argv = ["h2load", "-t1", "-c10", "-m32", f"-D{int(seconds * 1000)}ms"]
+    if sc.up == "h2":
+        P.put(f"{FOLDER}/post128", "x" * 128)
+        argv += ["-d", f"{FOLDER}/post128", "-H", "content-type: application/grpc",
+                 "-H", "te: trailers"]
+    path = "/bench.Echo/Call" if sc.up == "h2" else "/1k"
+    return start([*argv, f"http://127.0.0.1:{port}{path}"], cpu, stdout=subprocess.PIPE)
+
+
 def load(sc, port, seconds, cpu, *more):
+    if sc.tool == "h2load":
+        return h2load(sc, port, seconds, cpu)
     return start([f"{FOLDER}/bin/load", f"-p{port}", f"-d{seconds}", *sc.args, *more], cpu,
                  stdout=subprocess.PIPE)
+
+
+def h2load_result(out):
+    """A timed run cuts a few replies off between "done" and "2xx"; those are not failures."""
+    m = re.search(r"finished in ([\d.]+)(ms|s|us)", out)
+    done = re.search(r"(\d+) done, \d+ succeeded, (\d+) failed", out)
+    if not m or not done:
+        return {"requests": 0, "fail": 1}
+    seconds = float(m.group(1)) * {"s": 1, "ms": 1e-3, "us": 1e-6}[m.group(2)]
+    n, failed = int(done.group(1)), int(done.group(2))
+    bad = sum(int(x) for x in re.search(r"2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", out).groups())
+    return {"requests": n, "seconds": seconds, "rps": n / seconds, "fail": failed + bad}
 
 
 def result(p, limit):
@@ -218,6 +243,8 @@ def result(p, limit):
         stop(p)
         return {"requests": 0, "fail": 1}
     running.remove(p)
+    if p.args[0] == "h2load":
+        return h2load_result(out)
     try:
         return json.loads(out.strip().splitlines()[-1])
     except (ValueError, IndexError):

@@ -20,11 +20,13 @@ T = "type.googleapis.com/envoy."
 class Scenario:
     key: str
     what: str
-    tool: str = "load"              # load | idle | reload
+    tool: str = "load"              # load | h2load | idle | reload
     args: tuple = ()                # of src/load.c
     log: str = ""                   # "" | line (a write per line) | buf
     routes: tuple = ()              # ("host" | "path", how many)
     big: bool = False               # bulk bodies: peers use their best buffers for that
+    h2: bool = False                # the client speaks HTTP/2, by prior knowledge
+    up: str = "h1"                  # what is spoken to the origin: h1 | h2
 
 
 def scenario(key, what, args="", **kw):
@@ -38,6 +40,9 @@ SCENARIOS = {s.key: s for s in [
     scenario("S1P", "POST of 4 KiB, reply of 1 KiB, 64 connections", "-c64 -u/1k -b4096"),
     scenario("S2", "64 KiB replies, 32 connections", "-c32 -u/64k", big=True),
     scenario("S3", "1 MiB replies, 8 connections", "-c8 -u/1m", big=True),
+    scenario("S6", "HTTP/2, 10 connections x 32 streams, 1 KiB -> HTTP/1", tool="h2load", h2=True),
+    scenario("S6G", "gRPC-like: HTTP/2 POST 128 B -> HTTP/2, 1 KiB and trailers", tool="h2load",
+             h2=True, up="h2"),
     scenario("S7", "a TCP connection per request, 1 KiB", "-c32 -u/1k -x"),
     scenario("S9", "idle keep-alive connections: memory", f"-c{IDLE} -u/1k", tool="idle"),
     scenario("S10a", "10 routes by host", "-c64 -u/1k -n10 -mhost", routes=("host", 10)),
@@ -80,7 +85,7 @@ class Nginx(Peer):
 
     def write(self, sc, port, upstream, d):
         connections = FDS - 50 if sc.tool == "idle" else 4096
-        to = "proxy_pass http://o;"
+        to = "grpc_pass grpc://o;" if sc.up == "h2" else "proxy_pass http://o;"
         http = [
             "default_type application/octet-stream; server_tokens off; tcp_nodelay on;",
             "keepalive_timeout 300s; keepalive_requests 1000000000;",
@@ -103,7 +108,7 @@ class Nginx(Peer):
                         + (" buffer=64k flush=10s;" if sc.log == "buf" else ";"))
         else:
             http.append("access_log off;")
-        listen = f"listen 127.0.0.1:{port}"
+        listen = f"listen 127.0.0.1:{port}{' http2' if sc.h2 else ''}"
         kind, n = sc.routes or ("", 0)
         if kind == "host":
             http.append("server_names_hash_max_size 65536; server_names_hash_bucket_size 128;")
@@ -147,11 +152,13 @@ class HAProxy(Peer):
                     '  log-format "[%T] \\"%HM %HU %HV\\" %ST - %U %B %Ta %Tr '
                     '\\"%[capture.req.hdr(0)]\\" \\"%[capture.req.hdr(1)]\\" \\"-\\" '
                     '\\"%[capture.req.hdr(2)]\\" \\"%si:%sp\\""']
-        out += ["frontend f", f"  bind 127.0.0.1:{port} backlog 4096"]
+        out += ["frontend f", f"  bind 127.0.0.1:{port} backlog 4096"
+                + (" proto h2" if sc.h2 else "")]
         if sc.log:
             out += [f"  capture request header {h} len 128"
                     for h in ("x-forwarded-for", "user-agent", "host")]
-        server = f"  server s 127.0.0.1:{upstream} pool-purge-delay 300s"
+        server = (f"  server s 127.0.0.1:{upstream} pool-purge-delay 300s"
+                  + (" proto h2" if sc.up == "h2" else ""))
         kind, n = sc.routes or ("", 0)
         if kind:
             key = "h{:05d}.bench.local b{}\n" if kind == "host" else "/r{:05d}/ b{}\n"
@@ -178,7 +185,7 @@ class Floor(Peer):
         self.binary = f"{folder}/bin/floor"
 
     def supports(self, sc):
-        return not (sc.routes or sc.log or sc.tool == "reload" or "-x" in sc.args)
+        return not (sc.routes or sc.log or sc.tool in ("reload", "h2load") or "-x" in sc.args)
 
     def write(self, sc, port, upstream, d):
         return [self.binary, "copy", str(port), str(upstream)]
@@ -198,7 +205,8 @@ def bootstrap(sc, port, upstream, d):
     def cluster(name):
         options = {"@type": T + "extensions.upstreams.http.v3.HttpProtocolOptions",
                    "common_http_protocol_options": {"idle_timeout": "300s"},
-                   "explicit_http_config": {"http_protocol_options": {}}}
+                   "explicit_http_config": {"http2_protocol_options": {}} if sc.up == "h2"
+                   else {"http_protocol_options": {}}}
         limits = {"max_connections": 20000, "max_pending_requests": 20000, "max_requests": 20000}
         return {"name": name, "type": "STATIC", "connect_timeout": "5s",
                 "circuit_breakers": {"thresholds": [limits]},

@@ -531,6 +531,37 @@ START_TEST(bytes_of_a_line_that_is_not_whole_are_not_looked_at_again)
 END_TEST
 
 
+START_TEST(the_case_of_names_is_kept_wherever_the_reads_end)
+{
+    static const char      text[] = "GET / HTTP/1.1\r\nHoSt: h\r\nX-MiXeD: a\r\nlow: b\r\n\r\n";
+    const size_t           len = sizeof(text) - 1;
+    const nc_h1_options_t  options = { .keep_case = true };
+
+    for (size_t split = 1; split < len; split++) {
+        char            data[sizeof(text)];
+        nc_pool_t       pool;
+        nc_headers_t    h;
+        nc_h1_parser_t  parser;
+        nc_h1_head_t    head;
+        size_t          consumed;
+
+        memcpy(data, text, sizeof(text));
+        nc_pool_init(&pool, &nc_pool_heap);
+        nc_headers_init(&h, &pool);
+        nc_h1_parser_init(&parser);
+        ck_assert_int_eq(nc_h1_parse_request(&parser, &options, data, split, &h, &head,
+                                             &consumed), NC_AGAIN);
+        ck_assert_int_eq(nc_h1_parse_request(&parser, &options, data, len, &h, &head, &consumed),
+                         NC_OK);
+        ck_assert(nc_str_eq(nc_headers_case(&h, NC_STR("host")), NC_STR("HoSt")));
+        ck_assert(nc_str_eq(nc_headers_case(&h, NC_STR("x-mixed")), NC_STR("X-MiXeD")));
+        ck_assert(nc_headers_case(&h, NC_STR("low")).data == NULL);
+        nc_pool_fini(&pool);
+    }
+}
+END_TEST
+
+
 int
 main(void)
 {
@@ -540,6 +571,7 @@ main(void)
     int       failed;
 
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, the_case_of_names_is_kept_wherever_the_reads_end);
     tcase_add_test(tc, every_malformed_request_is_refused_with_its_error);
     tcase_add_test(tc, every_malformed_response_is_refused_with_its_error);
     tcase_add_test(tc, malformed_heads_give_the_same_error_however_they_are_cut);

@@ -102,12 +102,7 @@ typedef struct nc_cluster_s {
     uint32_t            max_response_headers_kb;/* 60 */
     nc_upstream_protocol_t  protocol;
     nc_h2_options_t     h2;
-<<<<<<< ours
-    uint64_t            h2_ping_interval_ms;    /* 0: no keep-alive pings */
-    uint64_t            h2_ping_timeout_ms;
     bool                keep_case;              /* header_key_format: stateful_formatter */
-=======
->>>>>>> theirs
     bool                proper_case;            /* header_key_format: proper_case_words */
     bool                enable_trailers;        /* of responses and requests over HTTP/1 */
     bool                allow_chunked_length;   /* a response with both: its length is ignored */

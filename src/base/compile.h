@@ -57,6 +57,13 @@ struct nc_compile_s {
         const struct ProtobufCMessage *typed_config, const struct nc_module_s **module);
 
     /*
+     * The message inside the Any `typed_config`, for what is no module's (an action of a matcher).
+     * NULL: errors were added.
+     */
+    const struct ProtobufCMessage *(*unpack)(nc_compile_t *cc, const char *name,
+        const struct ProtobufCMessage *typed_config);
+
+    /*
      * The static secret of this name (tls.v3.Secret), or NULL; the object depends on it from here
      * on. May itself be NULL: there are none.
      */
@@ -67,6 +74,12 @@ struct nc_compile_s {
      * replaced, the object is compiled again. `folder` (may be NULL) is watched too. May be NULL.
      */
     void (*depends)(nc_compile_t *cc, const char *path, const char *folder);
+
+    /*
+     * The value of a runtime key (google.protobuf.Value) in the last layer that has it, or NULL.
+     * May itself be NULL. See api/runtime.h.
+     */
+    const struct ProtobufCMessage *(*runtime)(nc_compile_t *cc, const char *key);
 
     nc_str_t                         scope;     /* prefix of stats: "cluster.a"; may be empty */
     const struct nc_listener_ctx_s  *listener;  /* when compiling inside a listener; else NULL */

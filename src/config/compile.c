@@ -8,6 +8,7 @@
 #include "config/loader_priv.h"
 
 #include "api/message.h"
+#include "api/runtime.h"
 #include "log/log.h"
 #include "os/broker.h"
 
@@ -136,17 +137,38 @@ secret(nc_compile_t *cc, const char *name)
 }
 
 
-/* The message inside typed_config, and its module; NULL: errors were added, or neither is there. */
+static const nc_bootstrap_msg_t *
+bootstrap_of(const nc_load_t *load)
+{
+    const nc_res_t  *r = nc_map_get(&load->by_name[NC_RES_BOOTSTRAP], NC_STR("bootstrap"));
+
+    return r ? (const void *) r->message : NULL;
+}
+
+
 static const ProtobufCMessage *
-find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCMessage *any,
-    bool per_route, const nc_module_t **module)
+runtime(nc_compile_t *cc, const char *key)
+{
+    context_t                                           *x = cc->owner;
+    const nc_bootstrap_msg_t                            *b = bootstrap_of(x->load);
+    const Envoy__Config__Bootstrap__V3__LayeredRuntime  *l = b ? b->layered_runtime : NULL;
+    const Google__Protobuf__Value                       *v = NULL;
+
+    for (size_t i = l ? l->n_layers : 0; i > 0 && v == NULL; i--) {
+        v = nc_runtime_find(l->layers[i - 1]->static_layer, nc_str_c(key));
+    }
+
+    return v ? &v->base : NULL;
+}
+
+
+static const ProtobufCMessage *
+unpack(nc_compile_t *cc, const char *name, const ProtobufCMessage *any)
 {
     context_t               *x = cc->owner;
     const ProtobufCMessage  *message;
     const char              *why = NULL;
-    nc_str_t                 type;
 
-    *module = NULL;
     message = nc_doc_any(x->load->doc, any, &x->load->pool, &why);
 
     if (any == NULL) {
@@ -157,6 +179,23 @@ find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCM
 
     if (message == NULL) {
         nc_compile_error(cc, any, "", "%s", why ? why : "\"@type\" is needed");
+    }
+
+    return message;
+}
+
+
+/* The message inside typed_config, and its module; NULL: errors were added, or neither is there. */
+static const ProtobufCMessage *
+find_module(nc_compile_t *cc, nc_kind_t kind, const char *name, const ProtobufCMessage *any,
+    bool per_route, const nc_module_t **module)
+{
+    const ProtobufCMessage  *message = unpack(cc, name, any);
+    nc_str_t                 type;
+
+    *module = NULL;
+
+    if (message == NULL) {
         return NULL;
     }
 
@@ -423,7 +462,8 @@ compile_into(nc_load_t *load, nc_res_t *r, nc_pool_t *pool, uint32_t slot, compi
         .pool = pool, .errors = &load->errors, .slot = slot, .check_only = compiled == NULL,
         .stats = compiled ? compiled->stats : NULL, .locate = locate, .log_file = log_file,
         .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
-        .secret = secret, .depends = depends, .owner = &x,
+        .unpack = unpack,
+        .secret = secret, .depends = depends, .runtime = runtime, .owner = &x,
     };
 
     if (r->kind == NC_RES_CLUSTER) {
@@ -470,15 +510,6 @@ compile_for_errors(nc_load_t *load, nc_res_t *r)
 
     r->listener = listener;
     nc_pool_fini(&pool);
-}
-
-
-static const nc_bootstrap_msg_t *
-bootstrap_of(const nc_load_t *load)
-{
-    const nc_res_t  *r = nc_map_get(&load->by_name[NC_RES_BOOTSTRAP], NC_STR("bootstrap"));
-
-    return r ? (const void *) r->message : NULL;
 }
 
 
@@ -597,6 +628,7 @@ compile_bootstrap(nc_load_t *load, nc_res_t *r)
         .pool = load->check_only ? &pool : &nc_loader.admin_pool, .errors = &load->errors,
         .check_only = load->check_only, .locate = locate, .log_file = log_file,
         .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
+        .unpack = unpack,
         .owner = &x,
     };
 

@@ -297,7 +297,7 @@ nc_load_replay(nc_load_t *load)
 static void
 keep_fixed_parts(nc_load_t *load, nc_res_t *fresh, const nc_res_t *old)
 {
-    static const char *const  fixed[] = { "admin", "cluster_manager", "header_prefix",
+    static const char *const  fixed[] = { "admin", "cluster_manager",
                                           "layered_runtime", "stats_config",
                                           "stats_flush_interval" };
     nc_bootstrap_msg_t       *now, *was, *b = (void *) (uintptr_t) fresh->message;

@@ -1,6 +1,7 @@
 /* log_filter.c: see log_filter.h; a tree in image memory, walked for each line. */
 #include "http/log_filter.h"
 
+#include "api/runtime.h"
 #include "event/loop.h"
 #include "http/grpc.h"
 #include "http/matcher.h"
@@ -42,10 +43,10 @@ struct nc_log_filter_s {
 
 
 static void
-compile_comparison(nc_log_filter_t *f, const comparison_t *m)
+compile_comparison(nc_compile_t *cc, nc_log_filter_t *f, const comparison_t *m)
 {
     f->op = m->op;
-    f->value = m->value->default_value;
+    f->value = nc_runtime_u32(cc, m->value->runtime_key, m->value->default_value);
 }
 
 
@@ -67,17 +68,11 @@ compile_parts(nc_compile_t *cc, nc_log_filter_t *f, message_t *const *parts, siz
 
 
 static void
-compile_share(nc_log_filter_t *f, const Envoy__Config__Accesslog__V3__RuntimeFilter *m)
+compile_share(nc_compile_t *cc, nc_log_filter_t *f,
+    const Envoy__Config__Accesslog__V3__RuntimeFilter *m)
 {
-    static const uint32_t  denominators[] = { 100, 10000, 1000000 };
-
     f->independent = m->use_independent_randomness;
-    f->denominator = 100;
-
-    if (m->percent_sampled) {
-        f->value = m->percent_sampled->numerator;
-        f->denominator = denominators[m->percent_sampled->denominator];
-    }
+    nc_runtime_fraction(cc, m->runtime_key, m->percent_sampled, &f->value, &f->denominator);
 }
 
 
@@ -107,12 +102,12 @@ compile_leaf(nc_compile_t *cc, nc_log_filter_t *f, const message_t *m)
     switch (m->filter_specifier_case) {
     case CASE(STATUS_CODE_FILTER):
         f->kind = STATUS;
-        compile_comparison(f, m->status_code_filter->comparison);
+        compile_comparison(cc, f, m->status_code_filter->comparison);
         return true;
 
     case CASE(DURATION_FILTER):
         f->kind = DURATION;
-        compile_comparison(f, m->duration_filter->comparison);
+        compile_comparison(cc, f, m->duration_filter->comparison);
         return true;
 
     case CASE(NOT_HEALTH_CHECK_FILTER):
@@ -125,7 +120,7 @@ compile_leaf(nc_compile_t *cc, nc_log_filter_t *f, const message_t *m)
 
     case CASE(RUNTIME_FILTER):
         f->kind = SHARE;
-        compile_share(f, m->runtime_filter);
+        compile_share(cc, f, m->runtime_filter);
         return true;
 
     case CASE(HEADER_FILTER):

@@ -1,5 +1,6 @@
 /* matcher.c: see matcher.h. */
 #include "http/matcher.h"
+#include "api/runtime.h"
 
 #include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/config/route/v3/route_components.pb-c.h"
@@ -422,16 +423,5 @@ void
 nc_fraction_compile(nc_compile_t *cc,
     const struct Envoy__Config__Core__V3__RuntimeFractionalPercent *msg, nc_fraction_t *f)
 {
-    static const uint32_t  denominators[] = { 100, 10000, 1000000 };
-    unsigned               which = 0;
-
-    *f = (nc_fraction_t) { 0, 100, NC_STR_INIT("") };
-
-    if (msg->default_value != NULL) {
-        which = (unsigned) msg->default_value->denominator;
-        f->numerator = msg->default_value->numerator;
-    }
-
-    f->denominator = denominators[which < NC_COUNTOF(denominators) ? which : 0];
-    f->runtime_key = nc_pool_str(cc->pool, nc_str_c(msg->runtime_key));
+    nc_runtime_fraction(cc, msg->runtime_key, msg->default_value, &f->numerator, &f->denominator);
 }

@@ -102,7 +102,6 @@ bool nc_query_param(nc_str_t path, nc_str_t name, nc_str_t *value);
 typedef struct {
     uint32_t  numerator;
     uint32_t  denominator;                      /* 100, 10000 or 1000000 */
-    nc_str_t  runtime_key;                      /* "" : none */
 } nc_fraction_t;
 
 void nc_fraction_compile(nc_compile_t *cc,

@@ -7,6 +7,7 @@
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include <google/protobuf/wrappers.pb-c.h>
 #include "api/data_source.h"
+#include "api/runtime.h"
 
 #define TIMEOUT_DEFAULT_MS      15000u
 
@@ -92,6 +93,27 @@ compile_weight(nc_route_compile_t *rc,
 }
 
 
+/* A runtime key "prefix.name" says the weight in place of the configuration. */
+static uint32_t
+weight_of(nc_route_compile_t *rc, const char *prefix,
+    const Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *msg)
+{
+    uint32_t  weight = msg->weight != NULL ? msg->weight->value : 0;
+    nc_sb_t   key;
+
+    if (prefix[0] == '\0') {
+        return weight;
+    }
+
+    nc_sb_init(&key);
+    nc_sb_printf(&key, "%s.%s", prefix, msg->name);
+    weight = nc_runtime_u32(rc->cc, nc_sb_c(&key), weight);
+    nc_sb_fini(&key);
+
+    return weight;
+}
+
+
 static void
 compile_weighted(nc_route_compile_t *rc, const Envoy__Config__Route__V3__WeightedCluster *msg,
     nc_route_forward_t *f)
@@ -101,7 +123,7 @@ compile_weighted(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Weighte
 
     for (size_t i = 0; i < msg->n_clusters; i++) {
         compile_weight(rc, msg->clusters[i], &w[i]);
-        total += msg->clusters[i]->weight != NULL ? msg->clusters[i]->weight->value : 0;
+        total += weight_of(rc, msg->runtime_key_prefix, msg->clusters[i]);
         w[i].end = total;
     }
 

@@ -160,11 +160,21 @@ def test_what_real_files_lean_on_is_accepted(nuncio, name):
     assert n.get().body == b"ok"
 
 
-def test_a_runtime_layer_and_header_prefix_of_the_bootstrap_are_honoured(nuncio, upstream):
-    n = nuncio(conf.http_proxy(upstream, bootstrap_kw={"header_prefix": "x-acme"}))
-    r = n.get()
-    assert r.all("x-acme-upstream-service-time")
-    assert upstream.last.all("x-acme-expected-rq-timeout-ms")
+def test_a_runtime_layer_says_the_shares_and_weights_that_have_keys(nuncio, upstream):
+    layers = [{"name": "a", "static_layer": {"split": {"zero": 0}, "split.all": 7, "half": 0}},
+              {"name": "b", "static_layer": {"half": {"numerator": 10000,
+                                                      "denominator": "TEN_THOUSAND"}}}]
+    half = {"prefix": "/half", "runtime_fraction": {"runtime_key": "half",
+                                                    "default_value": {"numerator": 50}}}
+    split = {"weighted_clusters": {"runtime_key_prefix": "split", "clusters": [
+        {"name": "zero", "weight": 50}, {"name": "all", "weight": 50}]}}
+    n = nuncio(conf.bootstrap(
+        [conf.listener(conf.hcm([conf.direct_to(half, "half"),
+                                 {"match": {"prefix": "/"}, "route": split}]))],
+        [conf.cluster("zero", 1), conf.cluster("all", upstream)],
+        layered_runtime={"layers": layers}))
+    assert {n.get("/half").body for _ in range(20)} == {b"half"}
+    assert {n.get("/").status for _ in range(20)} == {200}
 
 
 def test_the_stats_flush_interval_and_node_are_taken(nuncio, upstream):

@@ -56,9 +56,9 @@ static const row_t  rows[] = {
     },
     {
         "field that only envoy has", NC_DOC_YAML,
-        "static_resources:\n"
-        "  secrets: []\n",
-        "c.yaml:2:3: static_resources.secrets: exists in Envoy, not in this version of Nuncio\n"
+        "node: {}\n"
+        "hds_config: {}\n",
+        "c.yaml:2:1: hds_config: exists in Envoy, not in this version of Nuncio\n"
     },
     {
         "camel case field that only envoy has", NC_DOC_YAML,
@@ -498,9 +498,9 @@ static const row_t  rows[] = {
     },
     {
         "any of a type that only envoy has", NC_DOC_YAML,
-        FILTER ANY "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy\n"
+        FILTER ANY "envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy\n"
         "          stat_prefix: x\n",
-        "c.yaml:8:20: " CONFIG ": envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy exists "
+        "c.yaml:8:20: " CONFIG ": envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy exists "
         "in Envoy, not in this version of Nuncio\n"
     },
     {

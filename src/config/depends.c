@@ -17,6 +17,9 @@
 
 #define MAX_BYTES   (64u << 20)                 /* of a file; the rest is not looked at */
 
+/* Renames into the folder, edits in place, links that are made anew. */
+#define EVENTS      (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE)
+
 typedef struct {
     int   wd;
     bool  wanted;                               /* by the set that is being told */
@@ -162,7 +165,7 @@ on_events(nc_event_t *ev, uint32_t events)
         for (ssize_t at = 0; at < n; at += (ssize_t) (sizeof(e) + e.len)) {
             memcpy(&e, buffer + at, sizeof(e));
 
-            if ((e.mask & (IN_MOVED_TO | IN_Q_OVERFLOW)) && !nc_timer_running(&watch.timer)) {
+            if ((e.mask & (EVENTS | IN_Q_OVERFLOW)) && !nc_timer_running(&watch.timer)) {
                 nc_timer_start(&watch.timer, NC_DEPENDS_QUIET_MS);
             }
         }
@@ -249,7 +252,7 @@ nc_watch_add(const char *folder)
     }
 
     /* One that is watched already is told again: another folder may have its place. */
-    wd = open_watch() ? inotify_add_watch(watch.event.fd, folder, IN_MOVED_TO | IN_ONLYDIR) : -1;
+    wd = open_watch() ? inotify_add_watch(watch.event.fd, folder, EVENTS | IN_ONLYDIR) : -1;
 
     if (wd < 0) {
         nc_log(WARNING, CONFIG, "the folder %s cannot be watched: %s", folder, strerror(errno));

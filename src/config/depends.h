@@ -40,8 +40,8 @@ void nc_depends_fini(nc_depends_t *d);
 
 
 /*
- * Watching: `changed` is called soon after something was renamed into a watched folder, once for
- * all that comes in NC_DEPENDS_QUIET_MS. One watch in a process.
+ * Watching: `changed` is called soon after something was renamed into a watched folder, or written
+ * or made in it, once for all that comes in NC_DEPENDS_QUIET_MS. One watch in a process.
  */
 #define NC_DEPENDS_QUIET_MS     20u
 

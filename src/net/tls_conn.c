@@ -351,6 +351,10 @@ read_ended(nc_tls_t *t, int rc)
         return -1;
 
     case SSL_ERROR_ZERO_RETURN:
+        if (t->cut_off) {
+            break;
+        }
+
         t->at_end = true;
         return 0;
 

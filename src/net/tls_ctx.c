@@ -108,7 +108,8 @@ nc_tls_ctx_unref(nc_tls_ctx_t *x)
 static bool
 set_params(SSL_CTX *ctx, const nc_tls_conf_t *conf)
 {
-    uint64_t  options = SSL_OP_NO_COMPRESSION | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION;
+    uint64_t  options = SSL_OP_NO_COMPRESSION | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_RENEGOTIATION
+                        | SSL_OP_IGNORE_UNEXPECTED_EOF; /* tls_bio.c knows: see cut_off */
 
     if (conf->client) {
         options &= ~(uint64_t) SSL_OP_NO_RENEGOTIATION;

@@ -38,10 +38,39 @@ nc_tls_why(void)
 }
 
 
+/* What is compiled follows the folder of `path`; of what it is a link to, too. */
+static void
+follow(nc_compile_t *cc, const char *path)
+{
+    char  *real = realpath(path, NULL);
+
+    for (int i = 0; cc->depends && i < 2; i++) {
+        char  *folder = i == 0 ? nc_strdup(path) : real ? nc_strdup(real) : NULL;
+        char  *slash = folder ? strrchr(folder, '/') : NULL;
+
+        if (slash) {
+            slash[slash == folder] = '\0';
+            cc->depends(cc, path, folder);
+
+        } else if (folder) {
+            cc->depends(cc, path, ".");
+        }
+
+        free(folder);
+    }
+
+    free(real);
+}
+
+
 nc_rc_t
 nc_tls_read(nc_compile_t *cc, const nc_source_msg_t *source, size_t max, nc_pool_t *pool,
     nc_str_t *out)
 {
+    if (source->specifier_case == SOURCE(FILENAME)) {
+        follow(cc, source->filename);
+    }
+
     return nc_data_source_read(cc, source, max, pool, out);
 }
 
@@ -111,6 +140,7 @@ from_file(nc_compile_t *cc, const nc_sds_msg_t *sds, nc_pool_t *scratch)
         cc->depends(cc, path, folder);
     }
 
+    follow(cc, path);
     doc = nc_doc_create(&envoy__service__discovery__v3__discovery_response__descriptor, 0);
     nc_pool_cleanup(scratch, destroy_doc, doc);
     nc_errors_init(&errors);

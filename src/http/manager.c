@@ -105,7 +105,6 @@ find_route(nc_stream_t *s)
         .headers = &s->request,
         .random = s->random,
         .is_tls = s->conn_info.is_tls,
-        .info = &s->info,
         .pool = &s->pool
     };
 
@@ -248,7 +247,6 @@ nc_stream_look_up(nc_stream_t *s, nc_route_match_t *match)
         .headers = &s->request,
         .random = s->random,
         .is_tls = s->conn_info.is_tls,
-        .info = &s->info,
         .pool = &s->pool
     };
 

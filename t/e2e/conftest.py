@@ -1,6 +1,7 @@
 """Fixtures. What a test starts is ended and judged at the end of the test."""
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -9,10 +10,38 @@ import pytest
 from lib import conf, proxy
 from lib.upstream import Upstream
 
+LONGEST = int(120 * float(os.environ.get("NUNCIO_SLOW", "1")))     # seconds of a part of a test
+
 
 def pytest_sessionstart(session):
     if not os.access(proxy.BINARY, os.X_OK) and not os.environ.get("NUNCIO_E2E_SELFTEST"):
         pytest.exit(f"there is no {proxy.BINARY}: build it first, or set NUNCIO", 2)
+
+
+def bounded(part):
+    """Nothing waits for ever: not a test, not what is made for it, not its end."""
+    def too_long(*_):
+        pytest.fail(f"{part} took more than {LONGEST} s")
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    yield from bounded("what is made for the test")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    yield from bounded("the test")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    yield from bounded("the end of the test")
 
 
 def make_nuncio(folder):

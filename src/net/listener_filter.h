@@ -14,7 +14,7 @@
 #include "net/acceptor.h"
 #include "net/facts.h"
 
-#define NC_PEEK_MAX     (64u << 10)             /* bytes a filter can ask to see */
+#define NC_PEEK_MAX     ((64u << 10) + 64)      /* bytes a filter can ask to see */
 
 /* One filter on one connection; valid during the call. */
 typedef struct {

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.listener.http_inspector
+nc_module_kind=listener
+nc_module_symbol=nc_listener_http_inspector_module
+nc_module_srcs="http_inspector.c"

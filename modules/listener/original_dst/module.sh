@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.listener.original_dst
+nc_module_kind=listener
+nc_module_symbol=nc_listener_original_dst_module
+nc_module_srcs="original_dst.c"

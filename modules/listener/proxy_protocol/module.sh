@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.listener.proxy_protocol
+nc_module_kind=listener
+nc_module_symbol=nc_listener_proxy_protocol_module
+nc_module_srcs="proxy_protocol.c"

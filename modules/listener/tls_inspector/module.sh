@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.listener.tls_inspector
+nc_module_kind=listener
+nc_module_symbol=nc_listener_tls_inspector_module
+nc_module_srcs="tls_inspector.c"

@@ -8,16 +8,28 @@ uint32_t               *nc_slot_row = private_row;
 const uint32_t         *nc_slot_serials = private_serials;
 
 
+/* Adds what `fmt` says at the place of the field. */
 static void
-locate(nc_compile_t *cc, const struct ProtobufCMessage *message, const char *field,
-    nc_error_t *where)
+add(nc_compile_t *cc, bool warning, const struct ProtobufCMessage *message, const char *field,
+    const char *fmt, va_list args)
 {
-    where->path = field;
+    nc_error_t  at = { .path = field };
+    nc_sb_t     text;
 
     if (cc->locate) {
-        cc->locate(cc, message, field, &where->file, &where->line, &where->column,
-                   &where->path);
+        cc->locate(cc, message, field, &at.file, &at.line, &at.column, &at.path);
     }
+
+    nc_sb_init(&text);
+    nc_sb_vprintf(&text, fmt, args);
+
+    if (warning) {
+        nc_errors_warn(cc->errors, at.file, at.line, at.column, at.path, "%s", nc_sb_c(&text));
+    } else {
+        nc_errors_add(cc->errors, at.file, at.line, at.column, at.path, "%s", nc_sb_c(&text));
+    }
+
+    nc_sb_fini(&text);
 }
 
 
@@ -25,20 +37,11 @@ nc_rc_t
 nc_compile_error(nc_compile_t *cc, const struct ProtobufCMessage *message, const char *field,
     const char *fmt, ...)
 {
-    nc_sb_t     text;
-    va_list     args;
-    nc_error_t  where = { 0 };
+    va_list  args;
 
-    locate(cc, message, field, &where);
-
-    nc_sb_init(&text);
     va_start(args, fmt);
-    nc_sb_vprintf(&text, fmt, args);
+    add(cc, false, message, field, fmt, args);
     va_end(args);
-
-    nc_errors_add(cc->errors, where.file, where.line, where.column, where.path, "%s",
-                  nc_sb_c(&text));
-    nc_sb_fini(&text);
 
     return NC_ERROR;
 }
@@ -48,18 +51,9 @@ void
 nc_compile_warn(nc_compile_t *cc, const struct ProtobufCMessage *message, const char *field,
     const char *fmt, ...)
 {
-    nc_sb_t     text;
-    va_list     args;
-    nc_error_t  where = { 0 };
+    va_list  args;
 
-    locate(cc, message, field, &where);
-
-    nc_sb_init(&text);
     va_start(args, fmt);
-    nc_sb_vprintf(&text, fmt, args);
+    add(cc, true, message, field, fmt, args);
     va_end(args);
-
-    nc_errors_warn(cc->errors, where.file, where.line, where.column, where.path, "%s",
-                   nc_sb_c(&text));
-    nc_sb_fini(&text);
 }

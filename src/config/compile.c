@@ -636,8 +636,10 @@ compile_bootstrap(nc_load_t *load, nc_res_t *r)
 
     if (load->check_only) {
         (void) nc_admin_conf_compile(&cc, (const void *) r->message);
+        nc_stats_config_compile(&cc, (const void *) r->message);
 
     } else if (!nc_loader.live && nc_loader.admin == NULL) {
+        nc_stats_config_compile(&cc, (const void *) r->message);
         nc_loader.admin = nc_admin_conf_compile(&cc, (const void *) r->message);
     }
 

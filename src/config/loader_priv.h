@@ -180,6 +180,10 @@ void nc_res_free(nc_res_t *r);
 nc_admin_conf_t *nc_admin_conf_compile(nc_compile_t *cc, const nc_bootstrap_msg_t *b);
 
 
+/* stats_config.c: Bootstrap.stats_config, in effect from here on unless cc->check_only. */
+void nc_stats_config_compile(nc_compile_t *cc, const nc_bootstrap_msg_t *b);
+
+
 /* compile.c: all of load->fresh, references of the others; sockets, too. */
 nc_rc_t nc_load_compile(nc_load_t *load);
 

@@ -16,10 +16,24 @@ static const unsigned  phase_masks[PHASES] = {
     NC_BIT(NC_STAT_HISTOGRAM)
 };
 
+static const nc_stats_tag_t  *all_tags;
+static size_t                 n_all_tags;
+static bool                 (*is_shown)(nc_str_t name);
+
+void
+nc_stats_configure(const nc_stats_tag_t *tags, size_t n_tags, bool (*shown)(nc_str_t name))
+{
+    all_tags = tags;
+    n_all_tags = n_tags;
+    is_shown = shown;
+}
+
 void
 nc_stats_query_init(nc_stats_query_t *q)
 {
     memset(q, 0, sizeof(*q));
+    q->tags = all_tags;
+    q->n_tags = n_all_tags;
 }
 
 void
@@ -167,11 +181,17 @@ nc_stats_content_type(const nc_stats_query_t *q)
 }
 
 bool
+nc_print_all_wanted(const nc_stats_query_t *q)
+{
+    return is_shown == NULL && q->filter == NULL;
+}
+
+bool
 nc_print_wanted(const nc_stats_query_t *q, nc_str_t name)
 {
     const filter_t  *f = q->filter;
 
-    return f == NULL || nc_regex_match(f->regex, name);
+    return (is_shown == NULL || is_shown(name)) && (f == NULL || nc_regex_match(f->regex, name));
 }
 
 nc_stats_print_t *

@@ -38,11 +38,18 @@ typedef struct {
     bool                   used_only;           /* only what was ever written */
     bool                   text_readouts;       /* Prometheus: text readouts as gauges of 0 */
     void                  *filter;              /* compiled `filter`, or NULL */
-    const nc_stats_tag_t  *tags;                /* fixed tags (StatsConfig), kept by the caller */
+    const nc_stats_tag_t  *tags;                /* of all stats; see nc_stats_configure */
     size_t                 n_tags;
 } nc_stats_query_t;
 
-/* Everything, as text. */
+/*
+ * StatsConfig, told once: tags that all stats have in Prometheus text, and which stats there are to
+ * see (NULL: all). What is hidden is counted all the same. Kept by the caller, for good.
+ */
+void nc_stats_configure(const nc_stats_tag_t *tags, size_t n_tags,
+    bool (*shown)(nc_str_t name));
+
+/* Everything that is configured to be seen, as text. */
 void nc_stats_query_init(nc_stats_query_t *q);
 void nc_stats_query_fini(nc_stats_query_t *q);
 

@@ -70,6 +70,8 @@ struct nc_stats_print_s {
     struct nc_prom_s     *prom;
 };
 
+/* True when the stat is to be seen; nc_print_all_wanted: all are, without a look at names. */
+bool nc_print_all_wanted(const nc_stats_query_t *q);
 bool nc_print_wanted(const nc_stats_query_t *q, nc_str_t name);
 
 /* prometheus.c */

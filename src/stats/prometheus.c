@@ -507,7 +507,7 @@ wanted(nc_stats_print_t *p, const nc_arena_group_t *g, nc_str_t suffix, const ch
     nc_sb_t   *name = &p->prom->name;
     nc_str_t   scope = nc_arena_str(nc_arena.scopes[g->scope].name);
 
-    if (p->q.filter == NULL) {
+    if (nc_print_all_wanted(&p->q)) {
         return true;
     }
 

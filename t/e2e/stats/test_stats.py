@@ -162,3 +162,28 @@ def test_an_alternative_name_stands_in_for_the_cluster(nuncio, upstream):
     n = nuncio(conf.http_proxy(upstream, cluster_kw={"alt_stat_name": "other"}))
     n.get()
     assert n.stat("cluster.other.upstream_rq_total") == 1
+
+
+def test_a_stats_matcher_says_what_is_to_be_seen(nuncio, upstream):
+    n = nuncio(conf.http_proxy(upstream, bootstrap_kw={"stats_config": {"stats_matcher": {
+        "inclusion_list": {"patterns": [{"prefix": "cluster.up.upstream_rq_2"},
+                                        {"exact": "http.ingress.downstream_rq_total"}]}}}}))
+    assert n.get().status == 200
+    assert n.stats() == {"cluster.up.upstream_rq_200": 1, "cluster.up.upstream_rq_2xx": 1,
+                         "http.ingress.downstream_rq_total": 1}
+    assert "membership" not in n.admin_text("/stats/prometheus")
+
+
+def test_a_stats_matcher_may_leave_out(nuncio, upstream):
+    n = nuncio(conf.http_proxy(upstream, bootstrap_kw={"stats_config": {"stats_matcher": {
+        "exclusion_list": {"patterns": [{"safe_regex": {"regex": "cluster[.].*"}}]}}}}))
+    stats = n.stats()
+    assert not [x for x in stats if x.startswith("cluster.")]
+    assert "http.ingress.downstream_rq_total" in stats
+
+
+def test_fixed_tags_stand_at_all_stats(nuncio, upstream):
+    n = nuncio(conf.http_proxy(upstream, bootstrap_kw={"stats_config": {"stats_tags": [
+        {"tag_name": "where", "fixed_value": "here"}]}}))
+    lines = [x for x in n.admin_text("/stats/prometheus").splitlines() if x and x[0] != "#"]
+    assert lines and all('where="here"' in x for x in lines)

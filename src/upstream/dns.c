@@ -289,6 +289,35 @@ collect(const nc_dns_query_t *q, const struct ares_addrinfo *found, nc_addr_t *a
 }
 
 
+/*
+ * "localhost" and what is below it are this machine (RFC 6761, 6.3), even where neither a hosts file
+ * nor a server says so. Returns the number of addresses.
+ */
+static uint32_t
+localhost(const nc_dns_query_t *q, nc_addr_t *addr)
+{
+    nc_str_t  name = nc_str_c(q->name);
+
+    if (nc_str_ends(name, NC_STR("."))) {
+        name.len--;
+    }
+
+    if (!nc_str_caseeq(name, NC_STR("localhost"))
+        && !(name.len > 10
+             && nc_str_caseeq(nc_str_skip(name, name.len - 10), NC_STR(".localhost"))))
+    {
+        return 0;
+    }
+
+    if (q->first == AF_INET6 && q->second >= 0) {
+        return 0;                               /* IPv4, which is next, is the one that is there */
+    }
+
+    return nc_addr_parse_ip(addr, q->first == AF_INET6 ? NC_STR("::1") : NC_STR("127.0.0.1"),
+                            q->port) == NC_OK;
+}
+
+
 /* There is no such name, or it has no address: an answer, unlike a server that says nothing. */
 static bool
 is_empty(int status)
@@ -322,6 +351,12 @@ on_found(void *arg, int status, int timeouts, struct ares_addrinfo *found)
         a.addrs = addrs;
         a.n = collect(q, found, addrs, &a.ttl_s);
         a.status = a.n ? NC_DNS_FOUND : NC_DNS_EMPTY;
+
+    } else {
+        addrs = nc_malloc(sizeof(*addrs));
+        a.addrs = addrs;
+        a.n = localhost(q, addrs);
+        a.status = a.n ? NC_DNS_FOUND : NC_DNS_FAILED;
     }
 
     if (found) {

@@ -166,6 +166,10 @@ START_TEST(localhost_needs_no_server)
     server = dns_server_start();                /* another port: nobody listens at the first */
     resolve("localhost", NC_DNS_V4_ONLY);
     ck_assert_str_eq(got.addrs, "127.0.0.1:80");
+    resolve("a.LocalHost.", NC_DNS_AUTO);
+    ck_assert_str_eq(got.addrs, "127.0.0.1:80");
+    resolve("nolocalhost", NC_DNS_V4_ONLY);
+    ck_assert_str_eq(got.addrs, "");
 }
 END_TEST
 

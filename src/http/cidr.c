@@ -3,6 +3,7 @@
 
 #include "envoy/config/core/v3/address.pb-c.h"
 #include <google/protobuf/wrappers.pb-c.h>
+#include "xds/core/v3/cidr.pb-c.h"
 
 
 static void
@@ -16,6 +17,34 @@ clear_tail(uint8_t *bytes, unsigned bits)
 }
 
 
+static nc_rc_t
+compile_one(nc_compile_t *cc, const struct ProtobufCMessage *message, const char *prefix,
+    const Google__Protobuf__UInt32Value *len, nc_cidr_t *c)
+{
+    nc_addr_t  a;
+    unsigned   most;
+
+    if (nc_addr_parse_ip(&a, nc_str_c(prefix), 0) != NC_OK) {
+        return nc_compile_error(cc, message, "address_prefix", "'%s' is not an IP address",
+                                prefix);
+    }
+
+    c->is_v6 = a.sa.sa_family == AF_INET6;
+    most = c->is_v6 ? 128 : 32;
+    c->bits = (uint8_t) NC_MIN(len ? len->value : 0, most);
+
+    if (c->is_v6) {
+        memcpy(c->prefix, &a.in6.sin6_addr, 16);
+    } else {
+        memcpy(c->prefix, &a.in.sin_addr, 4);
+    }
+
+    clear_tail(c->prefix, c->bits);
+
+    return NC_OK;
+}
+
+
 nc_rc_t
 nc_cidrs_compile(nc_compile_t *cc, Envoy__Config__Core__V3__CidrRange *const *msgs, size_t n,
     nc_cidrs_t *out)
@@ -24,27 +53,32 @@ nc_cidrs_compile(nc_compile_t *cc, Envoy__Config__Core__V3__CidrRange *const *ms
     nc_rc_t     rc = NC_OK;
 
     for (size_t i = 0; i < n; i++) {
-        nc_cidr_t  *c = &items[i];
-        nc_addr_t   a;
-        unsigned    most;
-
-        if (nc_addr_parse_ip(&a, nc_str_c(msgs[i]->address_prefix), 0) != NC_OK) {
-            rc = nc_compile_error(cc, &msgs[i]->base, "address_prefix",
-                                  "'%s' is not an IP address", msgs[i]->address_prefix);
-            continue;
+        if (compile_one(cc, &msgs[i]->base, msgs[i]->address_prefix, msgs[i]->prefix_len,
+                        &items[i]) != NC_OK)
+        {
+            rc = NC_ERROR;
         }
+    }
 
-        c->is_v6 = a.sa.sa_family == AF_INET6;
-        most = c->is_v6 ? 128 : 32;
-        c->bits = (uint8_t) NC_MIN(msgs[i]->prefix_len ? msgs[i]->prefix_len->value : 0, most);
+    *out = (nc_cidrs_t) { items, (uint32_t) n };
 
-        if (c->is_v6) {
-            memcpy(c->prefix, &a.in6.sin6_addr, 16);
-        } else {
-            memcpy(c->prefix, &a.in.sin_addr, 4);
+    return rc;
+}
+
+
+nc_rc_t
+nc_xds_cidrs_compile(nc_compile_t *cc, Xds__Core__V3__CidrRange *const *msgs, size_t n,
+    nc_cidrs_t *out)
+{
+    nc_cidr_t  *items = nc_pool_array(cc->pool, n, sizeof(*items));
+    nc_rc_t     rc = NC_OK;
+
+    for (size_t i = 0; i < n; i++) {
+        if (compile_one(cc, &msgs[i]->base, msgs[i]->address_prefix, msgs[i]->prefix_len,
+                        &items[i]) != NC_OK)
+        {
+            rc = NC_ERROR;
         }
-
-        clear_tail(c->prefix, c->bits);
     }
 
     *out = (nc_cidrs_t) { items, (uint32_t) n };

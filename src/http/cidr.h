@@ -6,6 +6,7 @@
 #include "os/addr.h"
 
 struct Envoy__Config__Core__V3__CidrRange;
+struct Xds__Core__V3__CidrRange;
 
 typedef struct {
     uint8_t   prefix[16];                       /* bits behind the prefix are 0 */
@@ -20,6 +21,10 @@ typedef struct {
 
 /* Compiles a list into *out. NC_ERROR: errors were added. */
 nc_rc_t nc_cidrs_compile(nc_compile_t *cc, struct Envoy__Config__Core__V3__CidrRange *const *msgs,
+    size_t n, nc_cidrs_t *out);
+
+/* The same for xds.core.v3.CidrRange. */
+nc_rc_t nc_xds_cidrs_compile(nc_compile_t *cc, struct Xds__Core__V3__CidrRange *const *msgs,
     size_t n, nc_cidrs_t *out);
 
 /* True when one range has the address; a peer without an IP address is in none. */

@@ -86,6 +86,9 @@ const char *nc_protocol_str(nc_protocol_t p);
 
 struct nc_route_s;
 struct nc_cluster_s;
+struct nc_metadata_s;
+typedef struct nc_dynamic_metadata_s  nc_dynamic_metadata_t;
+typedef struct nc_state_object_s  nc_state_object_t;
 
 /* Of the downstream connection; shared by its streams. */
 typedef struct nc_conn_info_s {
@@ -137,6 +140,10 @@ typedef struct nc_http_info_s {
     const nc_conn_info_t  *conn;
     nc_str_t               route_name;
     nc_str_t               vhost_name;
+    nc_str_t               vcluster_name;       /* virtual cluster; data NULL: none */
+    const struct nc_route_s    *route;          /* the one found; NULL: none */
+    nc_dynamic_metadata_t  *metadata;           /* see dynamic_metadata.h; NULL: none yet */
+    nc_state_object_t      *state;              /* see filter_state.h; NULL: none yet */
     nc_str_t               cluster_name;        /* observability name; data NULL: none */
     nc_str_t               upstream_host_name;  /* hostname as configured, or the address */
     nc_str_t               request_id;          /* x-request-id as it is forwarded */

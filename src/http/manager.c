@@ -105,6 +105,7 @@ find_route(nc_stream_t *s)
         .headers = &s->request,
         .random = s->random,
         .is_tls = s->conn_info.is_tls,
+        .info = &s->info,
         .pool = &s->pool
     };
 
@@ -123,6 +124,7 @@ find_route(nc_stream_t *s)
         return;
     }
 
+    s->info.route = s->match.route;
     s->info.route_name = s->match.route->name;
 
     if (s->match.route->forward) {
@@ -247,6 +249,7 @@ nc_stream_look_up(nc_stream_t *s, nc_route_match_t *match)
         .headers = &s->request,
         .random = s->random,
         .is_tls = s->conn_info.is_tls,
+        .info = &s->info,
         .pool = &s->pool
     };
 

@@ -6,11 +6,13 @@
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include "envoy/type/matcher/v3/regex.pb-c.h"
 #include "envoy/type/matcher/v3/string.pb-c.h"
+#include "xds/type/matcher/v3/string.pb-c.h"
 
 #define REGEX_WHY_MAX   512u
 
 /* Names of the generated oneof members are long; these stand for them in this file. */
 #define STRING(kind)    ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_##kind
+#define XDS_STRING(kind)  XDS__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_##kind
 #define HEADER(kind)    ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_##kind
 #define QUERY(kind)  \
     ENVOY__CONFIG__ROUTE__V3__QUERY_PARAMETER_MATCHER__QUERY_PARAMETER_MATCH_SPECIFIER_##kind
@@ -30,23 +32,31 @@ lower_str(nc_pool_t *pool, nc_str_t s)
 }
 
 
-const nc_regex_t *
-nc_regex_matcher_compile(nc_compile_t *cc,
-    const struct Envoy__Type__Matcher__V3__RegexMatcher *msg, nc_regex_mode_t mode)
+static const nc_regex_t *
+compile_regex(nc_compile_t *cc, const struct ProtobufCMessage *message, const char *text,
+    nc_regex_mode_t mode)
 {
     char               memory[REGEX_WHY_MAX];
     nc_sb_t            why;
     const nc_regex_t  *re;
 
     nc_sb_fixed(&why, memory, sizeof(memory));
-    re = nc_regex_compile(cc->pool, nc_str_c(msg->regex), mode, &why);
+    re = nc_regex_compile(cc->pool, nc_str_c(text), mode, &why);
 
     if (re == NULL) {
-        nc_compile_error(cc, &msg->base, "regex", "not a regular expression: " NC_STR_FMT,
+        nc_compile_error(cc, message, "regex", "not a regular expression: " NC_STR_FMT,
             NC_STR_ARG(nc_sb_str(&why)));
     }
 
     return re;
+}
+
+
+const nc_regex_t *
+nc_regex_matcher_compile(nc_compile_t *cc,
+    const struct Envoy__Type__Matcher__V3__RegexMatcher *msg, nc_regex_mode_t mode)
+{
+    return compile_regex(cc, &msg->base, msg->regex, mode);
 }
 
 
@@ -130,6 +140,43 @@ nc_string_matcher_compile(nc_compile_t *cc,
 
     case STRING(SAFE_REGEX):
         return set_regex(cc, m, msg->safe_regex);
+
+    default:
+        return nc_compile_error(cc, &msg->base, "",
+            "one of exact, prefix, suffix, contains, safe_regex is required");
+    }
+}
+
+
+nc_rc_t
+nc_xds_string_matcher_compile(nc_compile_t *cc,
+    const struct Xds__Type__Matcher__V3__StringMatcher *msg, nc_string_matcher_t *m)
+{
+    *m = (nc_string_matcher_t) { .kind = NC_MATCH_EXACT };
+
+    switch (msg->match_pattern_case) {
+
+    case XDS_STRING(EXACT):
+        set_text(cc, m, NC_MATCH_EXACT, msg->exact, msg->ignore_case);
+        return NC_OK;
+
+    case XDS_STRING(PREFIX):
+        set_text(cc, m, NC_MATCH_PREFIX, msg->prefix, msg->ignore_case);
+        return NC_OK;
+
+    case XDS_STRING(SUFFIX):
+        set_text(cc, m, NC_MATCH_SUFFIX, msg->suffix, msg->ignore_case);
+        return NC_OK;
+
+    case XDS_STRING(CONTAINS):
+        set_text(cc, m, NC_MATCH_CONTAINS, msg->contains, msg->ignore_case);
+        return NC_OK;
+
+    case XDS_STRING(SAFE_REGEX):
+        m->kind = NC_MATCH_REGEX;
+        m->regex = compile_regex(cc, &msg->safe_regex->base, msg->safe_regex->regex,
+            NC_REGEX_WHOLE);
+        return m->regex != NULL ? NC_OK : NC_ERROR;
 
     default:
         return nc_compile_error(cc, &msg->base, "",
@@ -416,6 +463,76 @@ nc_query_matchers_match(const nc_query_matcher_t *m, size_t n, nc_str_t path)
     }
 
     return true;
+}
+
+
+nc_rc_t
+nc_cookie_matchers_compile(nc_compile_t *cc,
+    struct Envoy__Config__Route__V3__CookieMatcher *const *msgs, size_t n,
+    const nc_cookie_matcher_t **out)
+{
+    nc_rc_t               rc = NC_OK;
+    nc_cookie_matcher_t  *m = nc_pool_array(cc->pool, n, sizeof(*m));
+
+    for (size_t i = 0; i < n; i++) {
+        m[i].name = nc_pool_str(cc->pool, nc_str_c(msgs[i]->name));
+        m[i].invert = msgs[i]->invert_match;
+
+        if (msgs[i]->string_match == NULL) {
+            rc = nc_compile_error(cc, &msgs[i]->base, "string_match", "is required");
+        } else if (nc_string_matcher_compile(cc, msgs[i]->string_match, &m[i].string) != NC_OK) {
+            rc = NC_ERROR;
+        }
+    }
+
+    *out = n > 0 ? m : NULL;
+
+    return rc;
+}
+
+
+bool
+nc_cookie_value(const nc_headers_t *h, nc_str_t name, nc_str_t *value)
+{
+    uint32_t      at = 0;
+    nc_str_t      rest, pair;
+    nc_header_t  *header;
+
+    while ((header = nc_headers_find(h, nc_header_names[NC_H_COOKIE], &at)) != NULL) {
+        for (rest = header->value; nc_str_split(&rest, ';', &pair); ) {
+            ssize_t  eq = nc_str_chr(pair, '=');
+
+            if (eq < 0 || !nc_str_eq(nc_str_trim(nc_str(pair.data, (size_t) eq)), name)) {
+                continue;
+            }
+
+            *value = nc_str_trim(nc_str_skip(pair, (size_t) eq + 1));
+
+            if (value->len > 1 && value->data[0] == '"' && value->data[value->len - 1] == '"') {
+                *value = nc_str(value->data + 1, value->len - 2);
+            }
+
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+nc_cookie_matcher_match(const nc_cookie_matcher_t *m, const nc_headers_t *h)
+{
+    nc_rc_t   rc;
+    nc_str_t  value;
+
+    if (!nc_cookie_value(h, m->name, &value)) {
+        return m->invert;
+    }
+
+    rc = nc_string_matcher_exec(&m->string, value);
+
+    return rc != NC_ERROR && (rc == NC_OK) != m->invert;
 }
 
 

@@ -13,10 +13,12 @@
 #include "codec/headers.h"
 
 struct Envoy__Type__Matcher__V3__StringMatcher;
+struct Xds__Type__Matcher__V3__StringMatcher;
 struct Envoy__Type__Matcher__V3__RegexMatcher;
 struct Envoy__Type__Matcher__V3__RegexMatchAndSubstitute;
 struct Envoy__Config__Route__V3__HeaderMatcher;
 struct Envoy__Config__Route__V3__QueryParameterMatcher;
+struct Envoy__Config__Route__V3__CookieMatcher;
 struct Envoy__Config__Core__V3__RuntimeFractionalPercent;
 
 typedef enum {
@@ -37,6 +39,10 @@ typedef struct {
 /* Compiles into *m. NC_ERROR: errors were added. */
 nc_rc_t nc_string_matcher_compile(nc_compile_t *cc,
     const struct Envoy__Type__Matcher__V3__StringMatcher *msg, nc_string_matcher_t *m);
+
+/* The same for xds.type.matcher.v3. */
+nc_rc_t nc_xds_string_matcher_compile(nc_compile_t *cc,
+    const struct Xds__Type__Matcher__V3__StringMatcher *msg, nc_string_matcher_t *m);
 
 /* NC_OK: holds. NC_DECLINED: does not. NC_ERROR: cannot be told (a regex limit was hit). */
 nc_rc_t nc_string_matcher_exec(const nc_string_matcher_t *m, nc_str_t s);
@@ -98,6 +104,23 @@ bool nc_query_matchers_match(const nc_query_matcher_t *m, size_t n, nc_str_t pat
  * with ""), as written. False when there is none.
  */
 bool nc_query_param(nc_str_t path, nc_str_t name, nc_str_t *value);
+
+/* A condition on a cookie of the request. */
+typedef struct {
+    nc_str_t             name;
+    bool                 invert;                /* holds without the cookie, too */
+    nc_string_matcher_t  string;
+} nc_cookie_matcher_t;
+
+nc_rc_t nc_cookie_matchers_compile(nc_compile_t *cc,
+    struct Envoy__Config__Route__V3__CookieMatcher *const *msgs, size_t n,
+    const nc_cookie_matcher_t **out);
+
+/* True when the condition holds; the first cookie of the name counts. */
+bool nc_cookie_matcher_match(const nc_cookie_matcher_t *m, const nc_headers_t *h);
+
+/* The value of the first cookie `name`, quotes around it taken off. False: there is none. */
+bool nc_cookie_value(const nc_headers_t *h, nc_str_t name, nc_str_t *value);
 
 typedef struct {
     uint32_t  numerator;

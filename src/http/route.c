@@ -3,8 +3,6 @@
 
 #include "http/path.h"
 
-#define PATH_ON_STACK   512u
-
 /* What require_tls answers with: the same URL by https. */
 static const nc_route_redirect_t  to_https = { .https = true, .status = 301 };
 
@@ -17,24 +15,31 @@ static const nc_route_t  tls_route = {
 };
 
 
-/* The conditions of a route beside its path. */
-static bool
-conditions_hold(const nc_route_t *r, const nc_route_request_t *rq)
+bool
+nc_route_conditions_hold(const nc_route_t *r, const nc_route_request_t *rq)
 {
     if (r->has_fraction && !nc_fraction_holds(&r->fraction, rq->random)) {
         return false;
     }
 
     return nc_header_matchers_match(r->headers, r->n_headers, rq->headers, rq->pool)
-        && nc_query_matchers_match(r->query, r->n_query, nc_headers_value(rq->headers, NC_H_PATH));
+        && nc_query_matchers_match(r->query, r->n_query, nc_headers_value(rq->headers, NC_H_PATH))
+        && (r->more == NULL || nc_route_more_holds(r->more, rq));
 }
 
 
-/* `lower` is `path` in lower case. */
-static bool
-path_holds(const nc_route_t *r, nc_str_t path, nc_str_t lower)
+bool
+nc_route_path_holds(const nc_route_t *r, const nc_route_path_t *p)
 {
-    nc_str_t  s = r->ignore_case ? lower : path;
+    nc_str_t  s = r->ignore_case ? p->lower : p->path;
+
+    if (r->path_kind == NC_ROUTE_CONNECT) {
+        return p->connect;
+    }
+
+    if (s.data == NULL) {
+        return false;
+    }
 
     switch (r->path_kind) {
 
@@ -48,23 +53,54 @@ path_holds(const nc_route_t *r, nc_str_t path, nc_str_t lower)
         return nc_str_starts(s, r->path)
             && (s.len == r->path.len || s.data[r->path.len] == '/');
 
-    case NC_ROUTE_REGEX:
-        return nc_regex_match(r->regex, path);
+    default:
+        return nc_regex_match(r->regex, p->path);
+    }
+}
 
-    case NC_ROUTE_CONNECT:
-        return false;                           /* see find_connect */
+
+void
+nc_route_path(const nc_route_config_t *rc, const nc_route_request_t *rq, bool lower,
+    nc_route_path_t *out)
+{
+    char      *p;
+    ssize_t    semicolon;
+    nc_str_t   path = nc_headers_value(rq->headers, NC_H_PATH);
+
+    *out = (nc_route_path_t) {
+        .connect = nc_str_eq(nc_headers_value(rq->headers, NC_H_METHOD), NC_STR("CONNECT"))
+    };
+
+    if (path.data == NULL) {
+        return;
     }
 
-    return false;
+    path = nc_path_only(path);
+
+    if (rc->ignore_path_parameters) {
+        semicolon = nc_str_chr(path, ';');
+        path.len = semicolon >= 0 ? (size_t) semicolon : path.len;
+    }
+
+    out->path = path;
+
+    if (lower) {
+        p = nc_pool_alloc(rq->pool, path.len + 1);
+        for (size_t i = 0; i < path.len; i++) {
+            p[i] = nc_lower(path.data[i]);
+        }
+        out->lower = nc_str(p, path.len);
+    }
 }
 
 
 static const nc_route_t *
-find_by_walk(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, nc_str_t lower)
+find_by_walk(const nc_route_t *routes, uint32_t n, const nc_route_request_t *rq,
+    const nc_route_path_t *p)
 {
-    for (uint32_t i = 0; i < v->n_routes; i++) {
-        if (path_holds(&v->routes[i], path, lower) && conditions_hold(&v->routes[i], rq)) {
-            return &v->routes[i];
+    for (uint32_t i = 0; i < n; i++) {
+        if (nc_route_path_holds(&routes[i], p) && nc_route_conditions_hold(&routes[i], rq)) {
+            return &routes[i];
         }
     }
 
@@ -73,73 +109,67 @@ find_by_walk(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, n
 
 
 static const nc_route_t *
-find_by_index(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, nc_str_t lower)
+find_by_index(const nc_vhost_t *v, const nc_route_request_t *rq, const nc_route_path_t *p)
 {
     uint32_t  best = v->n_routes;
 
     if (v->index != NULL) {
-        best = nc_route_index_find(v->index, v->routes, path, conditions_hold, rq, best);
+        best = nc_route_index_find(v->index, v->routes, p->path, nc_route_conditions_hold, rq,
+            best);
     }
 
     if (v->index_lower != NULL) {
-        best = nc_route_index_find(v->index_lower, v->routes, lower, conditions_hold, rq, best);
+        best = nc_route_index_find(v->index_lower, v->routes, p->lower, nc_route_conditions_hold,
+            rq, best);
     }
 
     return best < v->n_routes ? &v->routes[best] : NULL;
 }
 
 
-/* The route of a CONNECT: by connect_matcher, or by its path if it has one (HTTP/2). */
-static const nc_route_t *
-find_connect(const nc_vhost_t *v, const nc_route_request_t *rq, nc_str_t path, nc_str_t lower)
+nc_rc_t
+nc_route_candidates(const nc_vhost_t *v, const nc_route_request_t *rq, nc_route_list_t *out)
 {
-    for (uint32_t i = 0; i < v->n_routes; i++) {
-        const nc_route_t  *r = &v->routes[i];
+    nc_rc_t          rc;
+    nc_http_view_t   view = { .info = rq->info, .request = rq->headers };
+    nc_match_data_t  data = { .view = &view, .random = rq->random, .pool = rq->pool };
+    const void      *action;
 
-        if ((r->path_kind == NC_ROUTE_CONNECT
-             || (path.data != NULL && path_holds(r, path, lower)))
-            && conditions_hold(r, rq))
-        {
-            return r;
-        }
+    if (v->matcher == NULL) {
+        *out = (nc_route_list_t) { v->routes, v->n_routes };
+        return NC_OK;
     }
 
-    return NULL;
+    *out = (nc_route_list_t) { NULL, 0 };
+    rc = nc_matcher_exec(v->matcher, &data, &action);
+
+    if (rc == NC_OK) {
+        *out = *(const nc_route_list_t *) action;
+    }
+
+    return rc;
 }
 
 
 static const nc_route_t *
 find_route(const nc_vhost_t *v, const nc_route_request_t *rq, bool by_walk)
 {
-    char      memory[PATH_ON_STACK], *out = memory;
-    nc_str_t  path = nc_headers_value(rq->headers, NC_H_PATH), lower;
-    bool      connect;
+    nc_route_list_t  list;
+    nc_route_path_t  p;
 
-    if (path.data == NULL) {
-        return find_connect(v, rq, path, path);
+    by_walk = by_walk || v->matcher != NULL || (v->index == NULL && v->index_lower == NULL);
+    nc_route_path(v->config, rq, by_walk || v->index_lower != NULL, &p);
+
+    if (!by_walk && !p.connect && p.path.data != NULL) {
+        return find_by_index(v, rq, &p);
     }
 
-    path = nc_path_only(path);
-    connect = nc_str_eq(nc_headers_value(rq->headers, NC_H_METHOD), NC_STR("CONNECT"));
-    by_walk = by_walk || (v->index == NULL && v->index_lower == NULL);
-
-    if (!by_walk && !connect && v->index_lower == NULL) {
-        return find_by_index(v, rq, path, path);
+    if (v->index_lower == NULL && !by_walk && p.path.data != NULL) {
+        nc_route_path(v->config, rq, true, &p);
     }
 
-    if (path.len > sizeof(memory)) {
-        out = nc_pool_alloc(rq->pool, path.len);
-    }
-    for (size_t i = 0; i < path.len; i++) {
-        out[i] = nc_lower(path.data[i]);
-    }
-    lower = nc_str(out, path.len);
-
-    if (connect) {
-        return find_connect(v, rq, path, lower);
-    }
-
-    return by_walk ? find_by_walk(v, rq, path, lower) : find_by_index(v, rq, path, lower);
+    return nc_route_candidates(v, rq, &list) == NC_OK
+        ? find_by_walk(list.routes, list.n, rq, &p) : NULL;
 }
 
 
@@ -184,6 +214,14 @@ header_value(const nc_headers_t *h, nc_str_t name)
 }
 
 
+nc_str_t
+nc_route_host(const nc_route_config_t *rc, const nc_headers_t *request)
+{
+    return rc->vhost_header.data == NULL ? nc_headers_value(request, NC_H_AUTHORITY)
+                                         : header_value(request, rc->vhost_header);
+}
+
+
 /* By weight: the first cluster whose sum of weights is above the random number. */
 static const nc_weighted_cluster_t *
 choose(const nc_route_forward_t *f, const nc_route_request_t *rq)
@@ -196,6 +234,17 @@ choose(const nc_route_forward_t *f, const nc_route_request_t *rq)
             == NC_OK)
     {
         random = from_header;
+    }
+
+    if (f->weight_by_hash && f->hash != NULL && rq->info != NULL) {
+        nc_str_t  cookie;
+        uint64_t  hash;
+
+        if (nc_route_hash(f->hash, rq->headers, rq->info, rq->pool, &hash, &cookie)
+            && cookie.data == NULL)
+        {
+            random = hash;
+        }
     }
 
     random %= f->total_weight;
@@ -243,7 +292,7 @@ find(const nc_route_config_t *rc, const nc_route_request_t *rq, bool by_walk,
 {
     *out = (nc_route_match_t) { .config = rc };
 
-    out->vhost = nc_route_vhost(rc, nc_headers_value(rq->headers, NC_H_AUTHORITY), rq->pool);
+    out->vhost = nc_route_vhost(rc, nc_route_host(rc, rq->headers), rq->pool);
     if (out->vhost == NULL) {
         return NC_DECLINED;
     }

@@ -12,8 +12,8 @@
 #define NC_HTTP_ROUTE_H
 
 #include "base/module.h"
-#include "http/matcher.h"
-#include "http/metadata.h"
+#include "http/matcher_tree.h"
+#include "http/matcher_value.h"
 #include "http/mutations.h"
 #include "http/policy.h"
 #include "stats/names.h"
@@ -78,6 +78,7 @@ typedef struct {
     uint32_t                      n_weighted;
     uint64_t                      total_weight;
     nc_str_t                      weight_header;    /* header with the random value, or NULL */
+    bool                          weight_by_hash;   /* use_hash_policy, when there is a hash */
     uint16_t                      cluster_not_found_status; /* 503, 404 or 500 */
     uint64_t                      timeout_ms;   /* default 15000; 0: none */
     uint64_t                      idle_timeout_ms;  /* 0: none; only when idle_timeout_set */
@@ -120,8 +121,9 @@ typedef struct {
 
 /* DirectResponseAction. */
 typedef struct {
-    uint16_t  status;
-    nc_str_t  body;                             /* may be empty */
+    uint16_t                  status;
+    nc_str_t                  body;             /* may be empty */
+    const struct nc_format_s *format;           /* body_format; NULL: none */
 } nc_route_direct_t;
 
 /* Configuration of one HTTP filter on one level. */
@@ -144,6 +146,25 @@ typedef enum {
     NC_ROUTE_REGEX,
     NC_ROUTE_CONNECT                            /* CONNECT, whatever its path */
 } nc_route_path_kind_t;
+
+/* Conditions that few routes have. */
+typedef struct {
+    const nc_cookie_matcher_t        *cookies;
+    uint32_t                          n_cookies;
+    const nc_metadata_matcher_t      *metadata; /* dynamic_metadata */
+    uint32_t                          n_metadata;
+    const nc_filter_state_matcher_t  *state;    /* filter_state */
+    uint32_t                          n_state;
+    bool                              grpc;
+    bool                              has_presented, presented;     /* tls_context */
+    bool                              has_validated, validated;
+} nc_route_more_t;
+
+/* Where a route was written. */
+typedef struct {
+    const char  *file;                          /* NULL: not known */
+    uint32_t     line;
+} nc_route_place_t;
 
 struct nc_route_s {
     nc_str_t                    name;           /* may be empty */
@@ -169,7 +190,16 @@ struct nc_route_s {
     uint32_t                    n_headers;
     const nc_query_matcher_t   *query;
     uint32_t                    n_query;
+    const nc_route_more_t      *more;           /* NULL: none */
+    const struct nc_path_pattern_s  *pattern;   /* path_match_policy; path_kind is REGEX then */
+    nc_route_place_t            place;
 };
+
+/* An action of VirtualHost.matcher: a Route, or a RouteList. */
+typedef struct {
+    const nc_route_t  *routes;
+    uint32_t           n;
+} nc_route_list_t;
 
 typedef enum {
     NC_VHOST_TLS_NONE,
@@ -196,6 +226,9 @@ struct nc_vhost_s {
     const nc_vcluster_t              *vclusters;
     uint32_t                          n_vclusters;
     const nc_route_stats_t           *other;    /* requests of no virtual cluster; NULL: none */
+    const nc_metadata_t              *metadata;
+    nc_route_place_t                  place;
+    const nc_matcher_t               *matcher;  /* leads to nc_route_list_t; NULL: `routes` */
     const struct nc_route_index_s    *index;    /* of `routes`; see route_index.h */
     const struct nc_route_index_s    *index_lower;  /* of case-insensitive ones; NULL: none */
 };
@@ -211,6 +244,9 @@ struct nc_route_config_s {
     const nc_str_t                   *internal_only_headers;    /* lower case */
     uint32_t                          n_internal_only_headers;
     bool                              most_specific_wins;
+    bool                              ignore_path_parameters;
+    nc_str_t                          vhost_header;     /* lower case; data NULL: :authority */
+    const nc_metadata_t              *metadata;
     const struct nc_vhost_index_s    *index;
     uint32_t                          slot;     /* of the object that this table belongs to */
 };
@@ -221,6 +257,7 @@ typedef struct {
     uint64_t             random;                /* the stream's; the same at every look-up */
     bool                 is_tls;                /* downstream; used without x-forwarded-proto */
     nc_pool_t           *pool;                  /* scratch, and memory of what is in the match */
+    const nc_http_info_t  *info;                /* connection, metadata, state; NULL: none of it */
 } nc_route_request_t;
 
 typedef struct {
@@ -248,6 +285,37 @@ nc_rc_t nc_route_find_slowly(const nc_route_config_t *rc, const nc_route_request
 
 /* The virtual host of this :authority, or NULL. */
 const nc_vhost_t *nc_route_vhost(const nc_route_config_t *rc, nc_str_t host, nc_pool_t *pool);
+
+/*
+ * The routes that a look-up in virtual host `v` chooses from: its own, or those that its matcher
+ * leads to. NC_DECLINED: its matcher leads to none. NC_ERROR: it cannot be told.
+ */
+nc_rc_t nc_route_candidates(const nc_vhost_t *v, const nc_route_request_t *rq,
+    nc_route_list_t *out);
+
+/* What path conditions look at. */
+typedef struct {
+    nc_str_t  path;                             /* data NULL: a CONNECT without one */
+    nc_str_t  lower;                            /* the same in lower case, if it was asked for */
+    bool      connect;                          /* the method is CONNECT */
+} nc_route_path_t;
+
+/* Without query and, if so told, without parameters. `lower`: in lower case, too, in the pool. */
+void nc_route_path(const nc_route_config_t *rc, const nc_route_request_t *rq, bool lower,
+    nc_route_path_t *out);
+
+/* The host that chooses the virtual host; data NULL: there is none. */
+nc_str_t nc_route_host(const nc_route_config_t *rc, const nc_headers_t *request);
+
+/* True when the conditions of a route beside its path hold. */
+bool nc_route_conditions_hold(const nc_route_t *r, const nc_route_request_t *rq);
+
+/* True when its path condition holds; `p` has both cases. */
+bool nc_route_path_holds(const nc_route_t *r, const nc_route_path_t *p);
+
+/* The body of a DIRECT_RESPONSE route in `pool`; *type is its content type, or data NULL. */
+nc_str_t nc_route_direct_body(const nc_route_match_t *m, const nc_http_view_t *view,
+    nc_pool_t *pool, nc_str_t *type);
 
 /* Most specific configuration of filter `name` (weight, route, vhost, table); NULL: none. */
 const nc_filter_conf_t *nc_route_filter_conf(const nc_route_match_t *m, nc_str_t name);

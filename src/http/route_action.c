@@ -7,6 +7,8 @@
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include <google/protobuf/wrappers.pb-c.h>
 #include "api/data_source.h"
+#include "http/formatter.h"
+#include "http/uri_template.h"
 #include "api/runtime.h"
 
 #define TIMEOUT_DEFAULT_MS      15000u
@@ -140,6 +142,8 @@ compile_weighted(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Weighte
 
     if (msg->random_value_specifier_case == RANDOM(HEADER_NAME)) {
         f->weight_header = nc_route_text_lower(rc, msg->header_name);
+    } else if (msg->random_value_specifier_case == RANDOM(USE_HASH_POLICY)) {
+        f->weight_by_hash = msg->use_hash_policy->value;
     }
 
     f->weighted = w;
@@ -286,9 +290,54 @@ compile_policies(nc_route_compile_t *rc, const struct Envoy__Config__Route__V3__
 }
 
 
+/* path_rewrite_policy: with the route's pattern it becomes a substitution. */
+static const nc_regex_rewrite_t *
+compile_template(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteAction *msg,
+    const nc_route_t *r)
+{
+    char                      memory[256];
+    nc_sb_t                   text, reason;
+    const char               *why = NULL;
+    const nc_module_t        *module = NULL;
+    nc_regex_rewrite_t       *rewrite = nc_pool_new(rc->cc->pool, nc_regex_rewrite_t);
+    const nc_path_rewrite_t  *form;
+
+    form = rc->cc->extension(rc->cc, NC_PATH_REWRITE, msg->path_rewrite_policy->name,
+        (const struct ProtobufCMessage *) msg->path_rewrite_policy->typed_config, &module);
+
+    if (form == NULL || module == NULL) {
+        return NULL;
+    }
+
+    if (r->pattern == NULL) {
+        nc_compile_error(rc->cc, &msg->base, "path_rewrite_policy",
+            "needs a path_match_policy in the route's match");
+        return NULL;
+    }
+
+    if (nc_uri_rewrite_subst(rc->cc->pool, r->pattern, form->text, &rewrite->substitution, &why)
+        != NC_OK)
+    {
+        nc_compile_error(rc->cc, &msg->base, "path_rewrite_policy", "'" NC_STR_FMT "': %s",
+            NC_STR_ARG(form->text), why);
+        return NULL;
+    }
+
+    nc_sb_init(&text);
+    nc_sb_printf(&text, "^" NC_STR_FMT "$", NC_STR_ARG(r->pattern->regex));
+    nc_sb_fixed(&reason, memory, sizeof(memory));
+    rewrite->regex = nc_regex_compile(rc->cc->pool, nc_sb_str(&text), NC_REGEX_SEARCH, &reason);
+    nc_sb_fini(&text);
+    NC_CHECK(rewrite->regex != NULL);           /* the same was compiled for the match */
+
+    return rewrite;
+}
+
+
 nc_route_forward_t *
 nc_route_compile_forward(nc_route_compile_t *rc,
-    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost)
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost,
+    const nc_route_t *r)
 {
     nc_route_forward_t  *f = nc_pool_new(rc->cc->pool, nc_route_forward_t);
 
@@ -311,6 +360,14 @@ nc_route_compile_forward(nc_route_compile_t *rc,
             nc_compile_error(rc->cc, &msg->base, "regex_rewrite",
                 "prefix_rewrite and regex_rewrite must not both be set");
         }
+    }
+
+    if (msg->path_rewrite_policy != NULL) {
+        if (f->prefix_rewrite.data != NULL || msg->regex_rewrite != NULL) {
+            nc_compile_error(rc->cc, &msg->base, "path_rewrite_policy",
+                "prefix_rewrite, regex_rewrite and path_rewrite_policy exclude each other");
+        }
+        f->regex_rewrite = compile_template(rc, msg, r);
     }
 
     compile_policies(rc, msg, vhost, f);
@@ -379,6 +436,10 @@ nc_route_compile_direct(nc_route_compile_t *rc,
 
     if (msg->body != NULL) {
         nc_data_source_read(rc->cc, msg->body, rc->max_body, rc->cc->pool, &d->body);
+    }
+
+    if (msg->body_format != NULL) {
+        d->format = nc_format_compile_message(rc->cc, msg->body_format);
     }
 
     return d;

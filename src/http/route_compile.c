@@ -7,6 +7,7 @@
 #include "envoy/config/route/v3/route_components.pb-c.h"
 #include <google/protobuf/any.pb-c.h>
 #include <google/protobuf/wrappers.pb-c.h>
+#include "http/uri_template.h"
 
 #define MAX_BODY_DEFAULT    4096u
 
@@ -142,6 +143,55 @@ nc_route_compile_filters(nc_route_compile_t *rc, const struct ProtobufCMessage *
 }
 
 
+nc_route_place_t
+nc_route_place(nc_route_compile_t *rc, const struct ProtobufCMessage *message)
+{
+    unsigned     line = 0, column;
+    const char  *file = NULL, *path;
+
+    if (rc->cc->locate != NULL) {
+        rc->cc->locate(rc->cc, message, "", &file, &line, &column, &path);
+    }
+
+    if (file != NULL && (rc->file == NULL || strcmp(rc->file, file) != 0)) {
+        rc->file = nc_pool_strdup(rc->cc->pool, file);
+    }
+
+    return (nc_route_place_t) { file != NULL ? rc->file : NULL, line };
+}
+
+
+/* path_match_policy: the pattern becomes an expression. */
+static const char *
+compile_pattern(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch *msg,
+    nc_route_t *r)
+{
+    char                memory[256];
+    nc_sb_t             why;
+    const nc_module_t  *module = NULL;
+
+    r->path_kind = NC_ROUTE_REGEX;
+    r->ignore_case = false;
+    r->pattern = rc->cc->extension(rc->cc, NC_PATH_MATCH, msg->path_match_policy->name,
+        (const struct ProtobufCMessage *) msg->path_match_policy->typed_config, &module);
+
+    if (r->pattern == NULL || module == NULL) {
+        r->pattern = NULL;
+        return "";
+    }
+
+    nc_sb_fixed(&why, memory, sizeof(memory));
+    r->regex = nc_regex_compile(rc->cc->pool, r->pattern->regex, NC_REGEX_WHOLE, &why);
+
+    if (r->regex == NULL) {
+        nc_compile_error(rc->cc, &msg->base, "path_match_policy", NC_STR_FMT,
+            NC_STR_ARG(nc_sb_str(&why)));
+    }
+
+    return r->pattern->regex.data;
+}
+
+
 static void
 compile_path(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch *msg,
     nc_route_t *r)
@@ -179,9 +229,13 @@ compile_path(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch 
         r->ignore_case = false;
         break;
 
+    case MATCH(PATH_MATCH_POLICY):
+        text = compile_pattern(rc, msg, r);
+        break;
+
     default:
-        nc_compile_error(rc->cc, &msg->base, "",
-            "one of prefix, path, safe_regex, connect_matcher, path_separated_prefix is required");
+        nc_compile_error(rc->cc, &msg->base, "", "one of prefix, path, safe_regex, "
+            "connect_matcher, path_separated_prefix, path_match_policy is required");
         break;
     }
 
@@ -208,11 +262,12 @@ compile_match(nc_route_compile_t *rc, const Envoy__Config__Route__V3__RouteMatch
     r->n_headers = (uint32_t) msg->n_headers;
     nc_query_matchers_compile(rc->cc, msg->query_parameters, msg->n_query_parameters, &r->query);
     r->n_query = (uint32_t) msg->n_query_parameters;
+    r->more = nc_route_compile_more(rc, msg);
 }
 
 
-static void
-compile_route(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Route *msg,
+void
+nc_route_compile_one(nc_route_compile_t *rc, const struct Envoy__Config__Route__V3__Route *msg,
     const nc_vhost_t *vhost, nc_route_t *r)
 {
     nc_mutations_src_t   request = NC_ROUTE_MUTATIONS(msg, request);
@@ -220,6 +275,8 @@ compile_route(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Route *msg
     nc_route_forward_t  *forward;
 
     r->name = nc_pool_str(rc->cc->pool, nc_str_c(msg->name));
+    r->vhost = vhost;
+    r->place = nc_route_place(rc, &msg->base);
 
     if (msg->match == NULL) {
         nc_compile_error(rc->cc, &msg->base, "match", "is required");
@@ -231,7 +288,7 @@ compile_route(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Route *msg
 
     case ACTION(ROUTE):
         r->kind = NC_ROUTE_FORWARD;
-        forward = nc_route_compile_forward(rc, msg->route, vhost);
+        forward = nc_route_compile_forward(rc, msg->route, vhost, r);
         nc_route_compile_route_policies(rc, msg, vhost, forward);
         r->forward = forward;
         break;
@@ -278,6 +335,7 @@ compile_vhost(nc_route_compile_t *rc, const Envoy__Config__Route__V3__VirtualHos
 
     v->name = nc_pool_str(pool, nc_str_c(msg->name));
     v->config = config;
+    v->place = nc_route_place(rc, &msg->base);
     v->require_tls = tls_requirement((int) msg->require_tls);
     v->attempt_count_in_request = msg->include_request_attempt_count;
     v->attempt_count_in_response = msg->include_attempt_count_in_response;
@@ -286,8 +344,7 @@ compile_vhost(nc_route_compile_t *rc, const Envoy__Config__Route__V3__VirtualHos
 
     for (size_t i = 0; i < msg->n_routes; i++) {
         routes[i].order = (uint32_t) i;
-        routes[i].vhost = v;
-        compile_route(rc, msg->routes[i], v, &routes[i]);
+        nc_route_compile_one(rc, msg->routes[i], v, &routes[i]);
     }
 
     v->routes = routes;
@@ -301,6 +358,11 @@ compile_vhost(nc_route_compile_t *rc, const Envoy__Config__Route__V3__VirtualHos
     nc_mutations_compile(rc->cc, &request, &v->request_mutations);
     nc_mutations_compile(rc->cc, &response, &v->response_mutations);
     NC_ROUTE_FILTERS(rc, msg, v->filters);
+    v->metadata = nc_metadata_compile(rc->cc, msg->metadata);
+
+    if (msg->matcher != NULL) {
+        v->matcher = nc_route_compile_matcher(rc, msg, v);
+    }
 }
 
 
@@ -329,7 +391,7 @@ nc_route_config_compile(nc_compile_t *cc,
     nc_mutations_src_t   request = NC_ROUTE_MUTATIONS(msg, request);
     nc_mutations_src_t   response = NC_ROUTE_MUTATIONS(msg, response);
     nc_route_config_t   *config = nc_pool_new(cc->pool, nc_route_config_t);
-    nc_route_compile_t   rc = { cc, true, MAX_BODY_DEFAULT };
+    nc_route_compile_t   rc = { cc, true, MAX_BODY_DEFAULT, NULL };
 
     if (msg->validate_clusters != NULL) {
         rc.check_clusters = msg->validate_clusters->value;
@@ -342,6 +404,9 @@ nc_route_config_compile(nc_compile_t *cc,
     config->name = nc_pool_str(cc->pool, nc_str_c(msg->name));
     config->most_specific_wins = msg->most_specific_header_mutations_wins;
     config->slot = cc->slot;
+    config->ignore_path_parameters = msg->ignore_path_parameters_in_path_matching;
+    config->vhost_header = nc_route_text_lower(&rc, msg->vhost_header);
+    config->metadata = nc_metadata_compile(cc, msg->metadata);
 
     internal = nc_pool_array(cc->pool, msg->n_internal_only_headers, sizeof(*internal));
     for (size_t i = 0; i < msg->n_internal_only_headers; i++) {

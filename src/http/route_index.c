@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
+#include "http/uri_template.h"
 
 #define MERGE_MAX   32u                         /* lists of expressions merged at a time */
 
@@ -59,7 +60,7 @@ by_key(const void *a, const void *b)
 static bool
 is_conditional(const nc_route_t *r)
 {
-    return r->n_headers > 0 || r->n_query > 0 || r->has_fraction;
+    return r->n_headers > 0 || r->n_query > 0 || r->has_fraction || r->more != NULL;
 }
 
 
@@ -220,7 +221,8 @@ nc_route_index_build(nc_pool_t *pool, const nc_route_t *routes, size_t n, bool l
         }
 
         if (r->path_kind == NC_ROUTE_REGEX) {
-            item.key = nc_regex_literal_prefix(&scratch, r->path);
+            item.key = nc_regex_literal_prefix(&scratch,
+                r->pattern != NULL ? r->pattern->regex : r->path);
         }
         nc_vec_push(&trie, item);
     }

@@ -14,6 +14,7 @@ struct Envoy__Config__Route__V3__InternalRedirectPolicy;
 struct Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy;
 struct Envoy__Config__Route__V3__RouteAction__HashPolicy;
 struct Envoy__Config__Route__V3__RouteAction__MaxStreamDuration;
+struct Envoy__Config__Route__V3__RouteMatch;
 struct Envoy__Config__Route__V3__VirtualHost;
 struct Envoy__Config__Route__V3__Route;
 struct Google__Protobuf__Any;
@@ -40,6 +41,7 @@ typedef struct {
     nc_compile_t  *cc;
     bool           check_clusters;
     size_t         max_body;                    /* of direct responses */
+    const char    *file;                        /* the last one that was copied into the image */
 } nc_route_compile_t;
 
 /* A name and an Any, as they stand in typed_per_filter_config. */
@@ -48,9 +50,26 @@ typedef struct {
     const struct Google__Protobuf__Any  *config;
 } nc_filter_src_t;
 
+/* Conditions of a match beside path, headers, query and fraction; NULL: none (route_match.c). */
+const nc_route_more_t *nc_route_compile_more(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__RouteMatch *msg);
+bool nc_route_more_holds(const nc_route_more_t *m, const nc_route_request_t *rq);
+
+/* VirtualHost.matcher (route_matcher.c). NULL: errors were added. */
+const nc_matcher_t *nc_route_compile_matcher(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__VirtualHost *msg, const nc_vhost_t *vhost);
+
+/* One route, with its match and its action. */
+void nc_route_compile_one(nc_route_compile_t *rc,
+    const struct Envoy__Config__Route__V3__Route *msg, const nc_vhost_t *vhost, nc_route_t *r);
+
+/* Where `message` was written. */
+nc_route_place_t nc_route_place(nc_route_compile_t *rc, const struct ProtobufCMessage *message);
+
 /* The actions; errors are added, what is returned is then incomplete. */
 nc_route_forward_t *nc_route_compile_forward(nc_route_compile_t *rc,
-    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost);
+    const struct Envoy__Config__Route__V3__RouteAction *msg, const nc_vhost_t *vhost,
+    const nc_route_t *r);
 const nc_route_redirect_t *nc_route_compile_redirect(nc_route_compile_t *rc,
     const struct Envoy__Config__Route__V3__RedirectAction *msg);
 const nc_route_direct_t *nc_route_compile_direct(nc_route_compile_t *rc,

@@ -1,6 +1,7 @@
 /* route_rewrite.c: what a route does to requests and responses on their way. */
 #include "http/route_priv.h"
 
+#include "http/formatter.h"
 #include "http/path.h"
 
 #define SUBST_BYTES     2048u                   /* substitutions up to here are made on the stack */
@@ -251,6 +252,35 @@ nc_route_rewrite_request(const nc_route_match_t *m, nc_headers_t *request, nc_po
     }
 
     return NC_OK;
+}
+
+
+nc_str_t
+nc_route_direct_body(const nc_route_match_t *m, const nc_http_view_t *view, nc_pool_t *pool,
+    nc_str_t *type)
+{
+    nc_sb_t                   out;
+    nc_str_t                  body;
+    nc_http_info_t            info = *view->info;
+    nc_http_view_t            with_body = *view;
+    const nc_route_direct_t  *direct = m->route->direct;
+
+    *type = NC_STR_NULL;
+
+    if (direct->format == NULL) {
+        return direct->body;
+    }
+
+    info.local_reply_body = direct->body;
+    info.status = direct->status;
+    with_body.info = &info;
+    nc_sb_init(&out);
+    nc_format_print(direct->format, &with_body, &out);
+    body = nc_pool_str(pool, nc_sb_str(&out));
+    nc_sb_fini(&out);
+    *type = nc_format_content_type(direct->format);
+
+    return body;
 }
 
 

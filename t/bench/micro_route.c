@@ -77,7 +77,7 @@ measure(const nc_route_config_t *rc, const kind_t *kind, unsigned n)
         unsigned            which = (unsigned) (turn * 2654435761u) % n;
         nc_headers_t        h;
         nc_route_match_t    m;
-        nc_route_request_t  rq = { &h, 0, false, &pool };
+        nc_route_request_t  rq = { &h, 0, false, &pool, NULL };
 
         snprintf(path, sizeof(path), kind->path, which);
         snprintf(tenant, sizeof(tenant), "t%u", which);

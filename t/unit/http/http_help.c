@@ -41,6 +41,46 @@ route_extension(nc_compile_t *cc, int kind, const char *name,
 }
 
 
+static const ProtobufCMessage *
+unpack(nc_compile_t *cc, const char *name, const ProtobufCMessage *any)
+{
+    const char              *why = NULL;
+    nc_test_compile_t       *t = cc->owner;
+    const ProtobufCMessage  *m = NULL;
+
+    (void) name;
+
+    for (unsigned i = 0; m == NULL && i < t->n_docs; i++) {
+        m = nc_doc_any(t->docs[i], any, cc->pool, &why);
+    }
+
+    if (m == NULL) {
+        nc_compile_error(cc, any, "", "%s", why ? why : "no type");
+    }
+
+    return m;
+}
+
+
+static const void *
+extension(nc_compile_t *cc, int kind, const char *name, const struct ProtobufCMessage *any,
+    const nc_module_t **module)
+{
+    const ProtobufCMessage  *m = unpack(cc, name, any);
+
+    *module = m ? nc_module_by_type((nc_kind_t) kind, nc_str_c(m->descriptor->name)) : NULL;
+
+    if (*module == NULL) {
+        if (m != NULL) {
+            nc_compile_error(cc, any, "", "no module for %s", m->descriptor->name);
+        }
+        return NULL;
+    }
+
+    return (*module)->compile ? (*module)->compile(cc, m) : "";
+}
+
+
 static uint32_t
 log_file(nc_compile_t *cc, const char *path)
 {
@@ -61,6 +101,8 @@ nc_test_compile_init(nc_test_compile_t *t)
     t->cc.errors = &t->errors;
     t->cc.has_cluster = has_cluster;
     t->cc.route_extension = route_extension;
+    t->cc.extension = extension;
+    t->cc.unpack = unpack;
     t->cc.log_file = log_file;
     t->cc.owner = t;
 }

@@ -67,7 +67,7 @@ static const found_t *
 find(const nc_route_config_t *rc, const char *lines, uint64_t random)
 {
     nc_route_match_t    slow;
-    nc_route_request_t  rq = { &f.headers, random, false, &t.pool };
+    nc_route_request_t  rq = { &f.headers, random, false, &t.pool, NULL };
 
     nc_test_headers(&f.headers, &t.pool, lines);
     f.rc = nc_route_find(rc, &rq, &f.match);
@@ -691,7 +691,8 @@ START_TEST(the_index_finds_what_a_walk_finds)
         for (unsigned i = 0; i < 150; i++) {
             char                path[64], lines[160];
             nc_route_match_t    fast, slow;
-            nc_route_request_t  rq = { &f.headers, nc_test_random(&state), false, &t.pool };
+            nc_route_request_t  rq = { &f.headers, nc_test_random(&state), false,
+                &t.pool, NULL };
 
             random_path(&state, path, 7);
             snprintf(lines, sizeof(lines), ":authority: h\n:path: %s%s\n%s", path,

@@ -1,0 +1,6 @@
+nc_module_name="envoy.matching.inputs.request_headers"
+nc_module_kind=matching
+nc_module_symbol="nc_input_request_headers_module nc_input_request_trailers_module \
+nc_input_response_headers_module nc_input_response_trailers_module \
+nc_input_query_params_module nc_input_status_code_module nc_input_status_class_module"
+nc_module_srcs="http_inputs.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.path.match.uri_template.uri_template_matcher
+nc_module_kind=path_match
+nc_module_symbol=nc_path_match_uri_template_module
+nc_module_srcs="uri_template.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.path.rewrite.uri_template.uri_template_rewriter
+nc_module_kind=path_rewrite
+nc_module_symbol=nc_path_rewrite_uri_template_module
+nc_module_srcs="uri_template.c"

@@ -216,6 +216,10 @@ nc_stream_on_headers(nc_stream_t *s, bool end)
     const nc_hcm_conf_t  *hcm = s->hcm;
     nc_str_t              path;
 
+    nc_log(DEBUG, HTTP, "[C%" PRIu64 "] request begins: " NC_STR_FMT " " NC_STR_FMT NC_STR_FMT,
+           s->conn_info.id, NC_STR_ARG(nc_headers_value(&s->request, NC_H_METHOD)),
+           NC_STR_ARG(nc_headers_value(&s->request, NC_H_AUTHORITY)),
+           NC_STR_ARG(nc_headers_value(&s->request, NC_H_PATH)));
     s->request_done = end;
 
     if (end) {
@@ -713,6 +717,8 @@ nc_stream_end(nc_stream_t *s)
 
     s->ended = true;
     s->info.end_us = nc_now_us;
+    nc_log(DEBUG, HTTP, "[C%" PRIu64 "] request ends: status %u, %s", s->conn_info.id,
+           s->info.status, s->info.details ? s->info.details : "no details");
 
     nc_gauge_dec(st->downstream_rq_active);
     nc_histogram_record(st->downstream_rq_time, (nc_now_us - s->info.start_us) / 1000);

@@ -270,6 +270,8 @@ class Client(End):
         self.next_id = sid + 2
         self.headers(sid, fields or GET, end=body is None and trailers is None)
         if body is not None:
+            if len(body) > 60000:               # before SETTINGS come, windows are small
+                self.until(lambda: self.acks and self.settings and self.windows, "windows")
             for i in range(0, max(len(body), 1), 16384):
                 last = i + 16384 >= len(body)
                 self.data(sid, body[i:i + 16384], end=last and trailers is None)

@@ -3,8 +3,8 @@
  * call, however many records they are.
  *
  * Invariants:
- *  1. A read that gave less than was asked for has emptied the socket: none is tried before the next
- *     event (nc_conn_t.drained), so that a request costs one read.
+ *  1. A read that gave less than was asked for has emptied the socket: none is tried before the
+ *     next event (nc_conn_t.drained), so that a request costs one read.
  *  2. The collecting memory is the process's and empty outside begin and end.
  */
 #include "net/tls_priv.h"

@@ -5,6 +5,7 @@
 #include "net/tls_compile_priv.h"
 
 #include "api/message.h"
+#include "net/tls_certs.h"
 
 #include <openssl/err.h>
 
@@ -13,10 +14,10 @@ typedef Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext  down
 typedef Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters         params_t;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__TlsKeyLog             key_log_t;
 
-#define COMMON(kind)  \
-    ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_##kind
-#define TICKETS(kind)  \
-    ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__DOWNSTREAM_TLS_CONTEXT__SESSION_TICKET_KEYS_TYPE_##kind
+#define JOIN(a, b)      a##b
+#define V3(rest)        JOIN(ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__, rest)
+#define COMMON(kind)    V3(COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_##kind)
+#define TICKETS(kind)   V3(DOWNSTREAM_TLS_CONTEXT__SESSION_TICKET_KEYS_TYPE_##kind)
 
 #define DEFAULT_CIPHERS  \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:"  \
@@ -297,7 +298,7 @@ compile_certs(nc_compile_t *cc, nc_tls_conf_t *c, const nc_common_msg_t *m, nc_p
     c->certs = certs;
 
     for (size_t i = 0; i < m->n_tls_certificates; i++) {
-        (void) nc_tls_cert_compile(cc, m->tls_certificates[i], &certs[c->n_certs++]);
+        (void) nc_tls_cert_compile(cc, m->tls_certificates[i], NULL, &certs[c->n_certs++]);
     }
 
     for (size_t i = 0; i < m->n_tls_certificate_sds_secret_configs; i++) {
@@ -305,7 +306,8 @@ compile_certs(nc_compile_t *cc, nc_tls_conf_t *c, const nc_common_msg_t *m, nc_p
                                                   NC_SECRET(TLS_CERTIFICATE), scratch);
 
         if (s) {
-            (void) nc_tls_cert_compile(cc, s->tls_certificate, &certs[c->n_certs++]);
+            (void) nc_tls_cert_compile(cc, s->tls_certificate, s->name,
+                                       &certs[c->n_certs++]);
         }
     }
 
@@ -619,8 +621,8 @@ add_trust(EVP_MD_CTX *h, const nc_tls_trust_t *t)
 
 
 /*
- * Sessions are taken up only where a full handshake would ask the same of the client, and the server
- * is the same to it.
+ * Sessions are taken up only where a full handshake would ask the same of the client, and the
+ * server is the same to it.
  */
 static void
 make_session_id(nc_tls_conf_t *c)
@@ -722,6 +724,8 @@ nc_tls_compile(nc_compile_t *cc, const struct ProtobufCMessage *message)
     make_session_id(c);
     make_digest(c);
     compile_stats(cc, c);
+    nc_tls_expiry_gauges(cc, c);
+    c->first_expiry = nc_tls_first_expiry(c);
 
     return c;
 }

@@ -26,6 +26,9 @@ typedef Envoy__Config__Core__V3__DataSource                                     
 /* The last error of the library as text; its queue is empty afterwards. */
 const char *nc_tls_why(void);
 
+/* Its file, or "<inline>". */
+nc_str_t nc_tls_path(const nc_source_msg_t *source, nc_pool_t *pool);
+
 /* Reads a data source into `pool`. */
 nc_rc_t nc_tls_read(nc_compile_t *cc, const nc_source_msg_t *source, size_t max, nc_pool_t *pool,
     nc_str_t *out);
@@ -37,8 +40,9 @@ nc_rc_t nc_tls_read(nc_compile_t *cc, const nc_source_msg_t *source, size_t max,
 const nc_secret_msg_t *nc_tls_secret(nc_compile_t *cc, const nc_sds_msg_t *sds, int kind,
     nc_pool_t *scratch);
 
-/* One certificate; its names are added to `names` (see tls_compile.c). NC_ERROR: errors added. */
-nc_rc_t nc_tls_cert_compile(nc_compile_t *cc, const nc_cert_msg_t *m, nc_tls_cert_t *cert);
+/* One certificate; `name` is that of its secret, or NULL. NC_ERROR: errors were added. */
+nc_rc_t nc_tls_cert_compile(nc_compile_t *cc, const nc_cert_msg_t *m, const char *name,
+    nc_tls_cert_t *cert);
 
 /* Seconds since 1970; 0: not a time. */
 int64_t nc_tls_unix_time(const ASN1_TIME *t);

@@ -1,6 +1,6 @@
 /*
- * tls_conf.h: what a TLS context of the configuration becomes in the image. Bytes and settings only:
- * what the library makes of them (SSL_CTX, keys) is each worker's own, made at first use and found
+ * tls_conf.h: what a TLS context of the configuration becomes in the image. Bytes and settings
+ * only: what the library makes of them (SSL_CTX, keys) is each worker's own, made at first use and found
  * by `digest` (tls_ctx.c).
  *
  * Invariant: two confs with the same digest are the same in all that makes connections.
@@ -26,6 +26,8 @@ typedef struct {
     nc_str_t         ocsp;                      /* DER response; len 0: none */
     int64_t          ocsp_until;                /* Unix time of its nextUpdate */
     bool             must_staple;               /* the certificate asks for it (RFC 7633) */
+    nc_str_t         path;                      /* its file, or "<inline>" */
+    nc_str_t         name;                      /* in stats: of its secret, or made of its digest */
 } nc_tls_cert_t;
 
 /* Certificates for one name, in order of configuration: indices into certs. */
@@ -64,6 +66,7 @@ typedef struct {
 typedef struct {
     const nc_str_t          *ca;                /* DER */
     uint32_t                 n_ca;
+    nc_str_t                 ca_path;           /* their file, or "<inline>" */
     const nc_str_t          *crls;              /* DER */
     uint32_t                 n_crls;
     const nc_str_t          *hashes;            /* SHA-256 of the leaf */
@@ -95,6 +98,7 @@ typedef struct nc_tls_conf_s {
     uint32_t                slot;               /* of the object that this is part of */
     bool                    client;
     uint8_t                 digest[NC_TLS_DIGEST];
+    int64_t                 first_expiry;       /* nc_tls_first_expiry */
     uint8_t                 session_id[NC_TLS_DIGEST];  /* sessions are resumed only under it */
     int                     min_version;        /* TLS1_2_VERSION and so on; 0: the library's */
     int                     max_version;

@@ -2,8 +2,8 @@
  * tls_ctx.c: contexts of the library, one for each conf of this process, made at first use.
  *
  * Invariants:
- *  1. A context is found by the conf's digest, so a reload that changes nothing of TLS keeps contexts
- *     and sessions.
+ *  1. A context is found by the conf's digest, so a reload that changes nothing of TLS keeps
+ *     contexts and sessions.
  *  2. Nothing in a context points at the conf it was made of: the image may let that go.
  */
 #include "net/tls_priv.h"

@@ -1,5 +1,5 @@
 /*
- * tls_info.c: facts about a connection, for logs, headers and policies. The certificates and numbers
+ * tls_info.c: facts about a connection, for logs, headers and policies. Certificates and numbers
  * are taken when the info is made; texts are made when they are asked for.
  */
 #include "net/tls_priv.h"

@@ -1,5 +1,5 @@
 /*
- * tls_priv.h: TLS in a worker: contexts of the library made of confs, and the state of a connection.
+ * tls_priv.h: TLS in a worker: contexts of the library made of confs, state of a connection.
  *
  *   tls_ctx.c      a conf becomes an SSL_CTX at its first use
  *   tls_select.c   which certificate for a client; OCSP staples; ALPN
@@ -66,7 +66,6 @@ typedef struct nc_tls_s {
     bool                  at_end : 1;           /* the peer said goodbye */
     bool                  cut_off : 1;          /* it went without */
     bool                  broken : 1;           /* the library must not be called any more */
-    bool                  no_cert : 1;          /* the peer was to show a certificate, and did not */
     bool                  check_sni : 1;        /* the peer's certificate must be for the SNI */
     bool                  validated : 1;        /* its certificate was checked and is good */
     const char           *verify_error;         /* static, or NULL */

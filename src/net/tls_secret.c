@@ -492,8 +492,39 @@ store(nc_compile_t *cc, const pair_t *p, nc_tls_cert_t *cert)
 }
 
 
+nc_str_t
+nc_tls_path(const nc_source_msg_t *source, nc_pool_t *pool)
+{
+    return source->specifier_case == SOURCE(FILENAME)
+           ? nc_pool_str(pool, nc_str_c(source->filename)) : NC_STR("<inline>");
+}
+
+
+/* A certificate without a secret is called by the beginning of its SHA-256. */
+static void
+set_name(nc_compile_t *cc, nc_tls_cert_t *cert, const char *name)
+{
+    unsigned char  digest[EVP_MAX_MD_SIZE];
+    char           hex[17];
+
+    if (name) {
+        cert->name = nc_pool_str(cc->pool, nc_str_c(name));
+        return;
+    }
+
+    EVP_Digest(cert->chain[0].data, cert->chain[0].len, digest, NULL, EVP_sha256(), NULL);
+
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(hex + i * 2, 3, "%02x", digest[i]);
+    }
+
+    cert->name = nc_pool_str(cc->pool, nc_str_c(hex));
+}
+
+
 nc_rc_t
-nc_tls_cert_compile(nc_compile_t *cc, const nc_cert_msg_t *m, nc_tls_cert_t *cert)
+nc_tls_cert_compile(nc_compile_t *cc, const nc_cert_msg_t *m, const char *name,
+    nc_tls_cert_t *cert)
 {
     nc_pool_t   scratch;
     nc_str_t    text, *password = NULL;
@@ -530,6 +561,8 @@ nc_tls_cert_compile(nc_compile_t *cc, const nc_cert_msg_t *m, nc_tls_cert_t *cer
 
     if (rc == NC_OK) {
         store(cc, &p, cert);
+        set_name(cc, cert, name);
+        cert->path = nc_tls_path(m->pkcs12 ? m->pkcs12 : m->certificate_chain, cc->pool);
         rc = m->ocsp_staple ? read_ocsp(cc, m, sk_X509_value(p.chain, 0), cert) : NC_OK;
     }
 

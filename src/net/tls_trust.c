@@ -252,6 +252,7 @@ nc_tls_trust_compile(nc_compile_t *cc, const nc_trust_msg_t *m, nc_tls_trust_t *
     t->max_depth = m->max_verify_depth ? (int) m->max_verify_depth->value : -1;
 
     if (m->trusted_ca) {
+        t->ca_path = nc_tls_path(m->trusted_ca, cc->pool);
         read_bundle(cc, m, "trusted_ca", m->trusted_ca, &certs, &crls);
     }
 

@@ -1,6 +1,8 @@
 /* admin_info.c: what runs, in which state, where it listens, what memory it holds. */
 #include "process/admin_priv.h"
+#include "event/loop.h"
 #include "log/log.h"
+#include "net/tls_certs.h"
 #include "process/vitals.h"
 
 #include "envoy/admin/v3/listeners.pb-c.h"
@@ -144,12 +146,61 @@ nc_admin_memory(const nc_admin_request_t *q, nc_admin_reply_t *r)
 }
 
 
+/* ---- /certs ---- */
+
+typedef struct {
+    nc_sb_t  *out;
+    bool      first;
+} certs_t;
+
+
+static bool
+add_listener_certs(void *ctx, const nc_loader_resource_t *l)
+{
+    certs_t  *certs = ctx;
+
+    for (uint32_t i = 0; l->listener && i <= l->listener->n_chains; i++) {
+        const nc_filter_chain_t  *c = i < l->listener->n_chains ? &l->listener->chains[i]
+                                                                : l->listener->default_chain;
+        bool  again = i == l->listener->n_chains && c >= l->listener->chains
+                      && c < l->listener->chains + l->listener->n_chains;
+
+        if (c && !again && c->transport && c->transport->transport == &nc_tls_ops) {
+            nc_tls_certs_print(c->transport_conf, (int64_t) (nc_wall_us() / 1000000), certs->out,
+                               &certs->first);
+        }
+    }
+
+    return true;
+}
+
+
+static bool
+add_cluster_certs(void *ctx, const nc_loader_resource_t *r)
+{
+    certs_t             *certs = ctx;
+    const nc_cluster_t  *c = r->cluster ? r->cluster->cluster : NULL;
+
+    if (c && c->transport && c->transport->transport == &nc_tls_ops) {
+        nc_tls_certs_print(c->transport_conf, (int64_t) (nc_wall_us() / 1000000), certs->out,
+                           &certs->first);
+    }
+
+    return true;
+}
+
+
 void
 nc_admin_certs(const nc_admin_request_t *q, nc_admin_reply_t *r)
 {
+    certs_t  certs = { .out = &r->body, .first = true };
+
     (void) q;
     r->type = NC_ADMIN_JSON;
-    nc_sb_c_add(&r->body, "{\n \"certificates\": []\n}\n");
+    nc_sb_c_add(&r->body, "{\n \"certificates\": [");
+    nc_loader_each_listener(add_listener_certs, &certs);
+    nc_loader_each_cluster(add_cluster_certs, &certs);
+    nc_sb_c_add(&r->body, certs.first ? "]\n}\n" : "\n ]\n}\n");
 }
 
 

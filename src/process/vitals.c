@@ -4,6 +4,7 @@
 #include "config/loader.h"
 #include "event/loop.h"
 #include "log/file.h"
+#include "net/tls_conf.h"
 #include "os/family.h"
 #include "stats/exposition.h"
 
@@ -167,6 +168,49 @@ add_active(void *ctx, const nc_loader_resource_t *r)
 }
 
 
+static void
+look_at_expiry(const nc_module_t *transport, const void *conf, int64_t *first)
+{
+    if (transport && transport->transport == &nc_tls_ops) {
+        *first = NC_MIN(*first, ((const nc_tls_conf_t *) conf)->first_expiry);
+    }
+}
+
+
+static bool
+add_expiry(void *ctx, const nc_loader_resource_t *r)
+{
+    const nc_listener_conf_t  *l = r->listener;
+
+    for (uint32_t i = 0; l && i < l->n_chains; i++) {
+        look_at_expiry(l->chains[i].transport, l->chains[i].transport_conf, ctx);
+    }
+
+    if (l && l->default_chain) {
+        look_at_expiry(l->default_chain->transport, l->default_chain->transport_conf, ctx);
+    }
+
+    if (r->cluster) {
+        look_at_expiry(r->cluster->cluster->transport, r->cluster->cluster->transport_conf, ctx);
+    }
+
+    return true;
+}
+
+
+/* Whole days until the first certificate of the configuration expires; 0: it has, or none is. */
+static uint64_t
+days_until_expiry(void)
+{
+    int64_t  first = INT64_MAX, now = (int64_t) (nc_wall_us() / 1000000);
+
+    nc_loader_each_listener(add_expiry, &first);
+    nc_loader_each_cluster(add_expiry, &first);
+
+    return first == INT64_MAX || first < now ? 0 : (uint64_t) (first - now) / 86400;
+}
+
+
 void
 nc_vitals_update(void)
 {
@@ -179,6 +223,7 @@ nc_vitals_update(void)
     nc_gauge_set(stats.live, state == NC_SERVER_LIVE);
     nc_gauge_set(stats.uptime, nc_vitals_uptime_s());
     nc_gauge_set(stats.concurrency, concurrency);
+    nc_gauge_set(stats.days_until_first_cert_expiring, days_until_expiry());
     nc_gauge_set(stats.total_connections, (uint64_t) NC_MAX(active, 0));
     nc_gauge_set(lm_stats.workers_started, workers_up || taken_over);
 }

@@ -228,6 +228,7 @@
     COUNTER(envoy_bug_failures)  \
     COUNTER(static_unknown_fields)  \
     GAUGE(concurrency)  \
+    GAUGE(days_until_first_cert_expiring)  \
     GAUGE(hot_restart_epoch)  \
     GAUGE(live)  \
     GAUGE(memory_allocated)  \

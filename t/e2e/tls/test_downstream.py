@@ -551,6 +551,22 @@ def test_plain_and_malformed_hellos_are_refused_and_counted(nuncio, pair):
     assert tls.get(n.port())[0] == 200
 
 
+def test_certificates_are_shown_and_their_end_is_a_gauge(nuncio, ca, tmp_path):
+    p = ca.issue("short", ["DNS:s.test", "URI:a:b", "IP:10.0.0.1"], days=5, folder=tmp_path)
+    n = nuncio(tls.proxy(tls.downstream(p, common={
+        "validation_context": {"trusted_ca": {"filename": ca.pem}}})))
+    c = n.admin_json("/certs")["certificates"]
+    assert len(c) == 1
+    assert c[0]["ca_cert"][0]["path"] == ca.pem
+    chain = c[0]["cert_chain"][0]
+    assert chain["path"] == p.pem and chain["days_until_expiration"] in ("4", "5")
+    assert chain["subject_alt_names"] == [{"dns": "s.test"}, {"uri": "a:b"},
+                                          {"ip_address": "10.0.0.1"}]
+    assert n.stat("server.days_until_first_cert_expiring") in (4, 5)
+    name = f"certificate.{p.sha256()[:16]}.expiration_unix_time_seconds"
+    assert ssl_stat(n, name) > 1000000000
+
+
 def test_a_slow_handshake_ends(nuncio, pair):
     n = nuncio(tls.proxy(tls.downstream(pair), chain={"transport_socket_connect_timeout": "0.2s"}))
     with socket.create_connection(("127.0.0.1", n.port()), timeout=DEADLINE) as s:

@@ -508,6 +508,12 @@ compile_for_errors(nc_load_t *load, nc_res_t *r)
         r->has_socket = r->listener->bind_to_port;
     }
 
+    if (load->look && r->listener && load->errors.n == 0) {
+        load->look(load->look_ctx, &(nc_loader_resource_t) {
+            .name = nc_str_c(r->name), .listener = r->listener
+        });
+    }
+
     r->listener = listener;
     nc_pool_fini(&pool);
 }

@@ -36,6 +36,18 @@
  */
 nc_rc_t nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors);
 
+struct nc_loader_resource_s;
+
+/* A return of false ends a walk. Strings and pointers live until the loop turn ends. */
+typedef bool nc_loader_each_fn(void *ctx, const struct nc_loader_resource_s *r);
+
+/*
+ * As nc_loader_check; every listener without an error is shown to `look` (name and listener are
+ * set), which must not keep anything of it.
+ */
+nc_rc_t nc_loader_look(const nc_options_t *options, nc_loader_each_fn *look, void *ctx,
+    nc_errors_t *errors);
+
 /* -T: the merged configuration as YAML, with origins. --print-config: without them. */
 nc_rc_t nc_loader_print(const nc_options_t *options, bool origins, nc_sb_t *out,
     nc_errors_t *errors);
@@ -86,7 +98,7 @@ bool nc_loader_is_live(void);
 
 /* ---- what is there, for the admin interface (helper) ---- */
 
-typedef struct {
+typedef struct nc_loader_resource_s {
     nc_str_t     name;
     nc_str_t     bytes;                         /* of the message, packed */
     const char  *origin;                        /* "file:/etc/x.yaml:12", "" when not known */
@@ -98,9 +110,6 @@ typedef struct {
     const nc_listener_conf_t    *listener;      /* of a listener */
     nc_addr_t                    bound;         /* of a listener: the address it really has */
 } nc_loader_resource_t;
-
-/* A return of false ends the walk. Strings and pointers live until the loop turn ends. */
-typedef bool nc_loader_each_fn(void *ctx, const nc_loader_resource_t *r);
 
 /* In order of configuration; those that are published first, then those that warm. */
 void nc_loader_each_cluster(nc_loader_each_fn *fn, void *ctx);

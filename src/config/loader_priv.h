@@ -79,6 +79,8 @@ typedef enum {
 /* A load under way. */
 typedef struct nc_load_s {
     bool                check_only;
+    nc_loader_each_fn  *look;                   /* check_only: sees compiled listeners; or NULL */
+    void               *look_ctx;
     nc_load_from_t      from;
     nc_doc_t           *doc;                    /* NULL: none */
     nc_pool_t           pool;                   /* of messages that are not the document's */

@@ -7,8 +7,9 @@
 #include "api/print.h"
 
 
-nc_rc_t
-nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors)
+static nc_rc_t
+check(const nc_options_t *options, nc_loader_each_fn *look, void *ctx, nc_sb_t *out,
+    nc_errors_t *errors)
 {
     nc_load_t  load;
     uint32_t   n[NC_RES_KINDS] = { 0 };
@@ -16,6 +17,8 @@ nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors)
 
     nc_load_init(&load);
     load.check_only = true;
+    load.look = look;
+    load.look_ctx = ctx;
     load.doc = nc_loader_read(options, &load.errors);
 
     if (load.doc && nc_load_split(&load) == NC_OK) {
@@ -43,6 +46,21 @@ nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors)
     nc_load_fini(&load);
 
     return rc;
+}
+
+
+nc_rc_t
+nc_loader_check(const nc_options_t *options, nc_sb_t *out, nc_errors_t *errors)
+{
+    return check(options, NULL, NULL, out, errors);
+}
+
+
+nc_rc_t
+nc_loader_look(const nc_options_t *options, nc_loader_each_fn *look, void *ctx,
+    nc_errors_t *errors)
+{
+    return check(options, look, ctx, NULL, errors);
 }
 
 

@@ -54,6 +54,16 @@ static const nc_admin_help_t  drain_params[] = {
 };
 
 /* In the order of /help. */
+static const nc_admin_help_t  route_params[] = {
+    { "request", "method and URL: GET https://host/path" },
+    { "header", "\"name: value\"; may be repeated" },
+    { "listener", "of this listener only" },
+    { "source", "the client's address" },
+    { "random", "what fractions and weights go by" },
+    { "format", "json" },
+    { NULL, NULL }
+};
+
 static const nc_admin_entry_t  entries[] = {
     { "/", false, index_page, "this page", NULL },
     { "/certs", false, nc_admin_certs, "print certs on machine", NULL },
@@ -75,6 +85,8 @@ static const nc_admin_entry_t  entries[] = {
     { "/ready", false, nc_admin_ready, "the state: 200 when the server serves, else 503", NULL },
     { "/reopen_logs", true, nc_admin_reopen_logs, "open log files anew", NULL },
     { "/reset_counters", true, nc_admin_reset_counters, "make all counters zero", NULL },
+    { "/route_check", false, nc_admin_route_check, "which route a request takes, and why",
+      route_params },
     { "/server_info", false, nc_admin_server_info, "version, state and options", NULL },
     { "/stats", false, nc_admin_stats, "statistics", stats_params },
     { "/stats/prometheus", false, nc_admin_prometheus, "statistics in the format of Prometheus",

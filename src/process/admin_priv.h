@@ -113,7 +113,7 @@ nc_admin_handler_fn  nc_admin_ready, nc_admin_server_info, nc_admin_memory, nc_a
 nc_admin_handler_fn  nc_admin_hot_restart_version, nc_admin_init_dump, nc_admin_config_dump;
 nc_admin_handler_fn  nc_admin_logging, nc_admin_reopen_logs, nc_admin_drain_listeners;
 nc_admin_handler_fn  nc_admin_healthcheck_fail, nc_admin_healthcheck_ok, nc_admin_quit;
-nc_admin_handler_fn  nc_admin_reset_counters;
+nc_admin_handler_fn  nc_admin_reset_counters, nc_admin_route_check;
 
 
 /* admin_server.c: the listening socket, ours now. */

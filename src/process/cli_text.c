@@ -55,6 +55,8 @@ nc_cli_help(nc_sb_t *out)
         "Usage: nuncio [-c PATH]... [option ...]          serve\n"
         "       nuncio -t | -T [-c PATH]...               check, or print, the configuration\n"
         "       nuncio -s stop|quit|reload|reopen         talk to the running master\n"
+        "       nuncio route-check [-c PATH]... --request 'GET https://host/path' | --expect TABLE\n"
+        "       nuncio explain-flag FLAG...               what a response flag means\n"
         "       nuncio --listen [ADDR:]PORT --to HOST:PORT [--print-config]\n");
 
     for (const nc_cli_option_t *d = nc_cli_options; d->kind != NC_CLI_END; d++) {

@@ -13,6 +13,7 @@
 #include "process/control.h"
 #include "process/hooks.h"
 #include "process/master.h"
+#include "process/route_check.h"
 
 #include <errno.h>
 #include <sys/random.h>
@@ -234,6 +235,14 @@ main(int argc, char **argv)
 
     if (getrandom(&nc_hash_seed, sizeof(nc_hash_seed), 0) != (ssize_t) sizeof(nc_hash_seed)) {
         nc_fatal("no random numbers: %s", strerror(errno));
+    }
+
+    if (argc > 1 && strcmp(argv[1], "route-check") == 0) {
+        return nc_cli_route_check(argc - 1, argv + 1);
+    }
+
+    if (argc > 1 && strcmp(argv[1], "explain-flag") == 0) {
+        return nc_cli_explain_flag(argc - 1, argv + 1);
     }
 
     nc_title_init(argc, argv);

@@ -30,8 +30,9 @@ typedef struct {
 
 /*
  * Begins to connect to `host` of `hosts` (the entry's newest). NC_OK: on_connected or on_close of
- * `ops` follows, never during this call. `o` is for the cluster's transport socket. NC_DECLINED: a circuit breaker is open. NC_ERROR: no
- * socket could be made (errno) or the transport failed (*why, static text; else NULL).
+ * `ops` follows, never during this call. `o` is for the cluster's transport socket. NC_DECLINED:
+ * a circuit breaker is open. NC_ERROR: no socket could be made (errno) or the transport failed
+ * (*why, static text; else NULL).
  */
 nc_rc_t nc_tcp_up_connect(nc_tcp_up_t *u, const nc_cluster_entry_t *entry,
     const nc_host_set_t *hosts, const nc_host_t *host, nc_priority_t priority,

@@ -364,6 +364,17 @@ nc_stream_resume_response(nc_stream_t *s, nc_filter_at_t at)
 }
 
 
+void
+nc_stream_pass_response_data(nc_stream_t *s, nc_filter_at_t at, nc_buf_t *data, bool end)
+{
+    NC_OBJ_CHECK(s, NC_STREAM_MAGIC);
+
+    if (goes_on(s, NC_DIR_RESPONSE)) {
+        pass_data(s, NC_DIR_RESPONSE, (int) at + step(NC_DIR_RESPONSE), data, end);
+    }
+}
+
+
 static int
 first_of(const nc_stream_t *s, nc_dir_t dir)
 {

@@ -71,6 +71,12 @@ void nc_stream_resume_request(nc_stream_t *s, nc_filter_at_t at);
 void nc_stream_resume_response(nc_stream_t *s, nc_filter_at_t at);
 
 /*
+ * Gives body bytes of filter `at`'s own to the filters behind it; with `end` in the place of
+ * trailers that it takes (NC_TAKEN).
+ */
+void nc_stream_pass_response_data(nc_stream_t *s, nc_filter_at_t at, nc_buf_t *data, bool end);
+
+/*
  * Answers the request here: the response passes the response filters. `body` is copied; `details`
  * is static text (Envoy's response-code details). `edit` may add headers; may be NULL. The request
  * goes no further. Return NC_TAKEN from the callback afterwards.

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.http.grpc_http1_bridge
+nc_module_kind=http
+nc_module_symbol=nc_http_grpc_http1_bridge_module
+nc_module_srcs="grpc_http1_bridge.c"

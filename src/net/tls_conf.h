@@ -1,7 +1,7 @@
 /*
  * tls_conf.h: what a TLS context of the configuration becomes in the image. Bytes and settings
- * only: what the library makes of them (SSL_CTX, keys) is each worker's own, made at first use and found
- * by `digest` (tls_ctx.c).
+ * only: what the library makes of them (SSL_CTX, keys) is each worker's own, made at first use and
+ * found by `digest` (tls_ctx.c).
  *
  * Invariant: two confs with the same digest are the same in all that makes connections.
  */

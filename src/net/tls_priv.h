@@ -88,7 +88,7 @@ void nc_tls_select_setup(SSL_CTX *ctx, const nc_tls_conf_t *conf);
 /* tls_verify.c: sets how peers are verified. NC_ERROR: the library refuses. */
 nc_rc_t nc_tls_verify_setup(SSL_CTX *ctx, const nc_tls_conf_t *conf);
 
-/* The text of a subject alternative name (in `memory` or the name's own); data NULL: it has none. */
+/* Text of a subject alternative name, in `memory` or the name's own; data NULL: it has none. */
 nc_str_t nc_tls_san_text(const GENERAL_NAME *g, char *memory, size_t size);
 
 /* tls_session.c */

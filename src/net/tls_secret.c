@@ -92,8 +92,9 @@ find_in_file(nc_compile_t *cc, const nc_sds_msg_t *sds, const char *path, nc_doc
         if (m == NULL || m->descriptor
             != &envoy__extensions__transport_sockets__tls__v3__secret__descriptor)
         {
-            nc_compile_error(cc, &sds->base, "sds_config", "\"%s\": resources[%zu] is no Secret%s%s",
-                             path, i, why ? ": " : "", why ? why : "");
+            nc_compile_error(cc, &sds->base, "sds_config",
+                             "\"%s\": resources[%zu] is no Secret%s%s", path, i,
+                             why ? ": " : "", why ? why : "");
             return NULL;
         }
 

@@ -37,8 +37,8 @@ find_name(const nc_tls_conf_t *conf, const char *sni)
 
 
 /*
- * Certificates for this client, when the names decide: the library then takes the one whose key type
- * the client can do.
+ * Certificates for this client, when the names decide: the library then takes the one whose key
+ * type the client can do.
  */
 static int
 on_choose(SSL *ssl, void *arg)

@@ -1,6 +1,6 @@
 /*
- * tls_verify.c: whether a peer's certificate is believed: the chain to a trusted authority, lists of
- * revoked certificates, hashes, names.
+ * tls_verify.c: whether a peer's certificate is believed: the chain to a trusted authority, lists
+ * of revoked certificates, hashes, names.
  *
  * Invariant: what cannot be judged (malformed names, a regular expression at its limit) does not
  * match, and no match is a refusal.
@@ -13,7 +13,7 @@
 
 /* ---- names ---- */
 
-/* A name of a certificate, "*" standing for its whole first label, against one that is asked for. */
+/* A name of a certificate, "*" standing for its whole first label, against a wanted one. */
 static bool
 dns_match(nc_str_t wanted, nc_str_t name)
 {

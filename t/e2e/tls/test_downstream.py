@@ -73,7 +73,8 @@ def test_certificates_come_from_everywhere(nuncio, ca, pair, tmp_path, how, monk
     elif how == "pkcs12":
         openssl("pkcs12", "-export", "-in", pair.pem, "-inkey", pair.key, "-out",
                 tmp_path / "x.p12", "-passout", "pass:secret")
-        c = {"pkcs12": {"filename": str(tmp_path / "x.p12")}, "password": {"inline_string": "secret"}}
+        c = {"pkcs12": {"filename": str(tmp_path / "x.p12")},
+             "password": {"inline_string": "secret"}}
     else:
         openssl("pkey", "-in", pair.key, "-aes256", "-passout", "pass:secret", "-out",
                 tmp_path / "x.key")
@@ -215,7 +216,7 @@ def test_versions_are_limited(nuncio, pair):
 
     n = nuncio(tls.proxy(params("TLSv1_3", "TLSv1_3")))
     assert tls.refused(n.port(), tls.client(high=TLS12))
-    assert ssl_stat(n, "connection_error") == 1
+    n.wait_stat(f"listener.127.0.0.1_{n.port()}.ssl.connection_error", 1)
     n = nuncio(tls.proxy(params("TLSv1_2", "TLSv1_2")))
     with tls.connect(n.port()) as s:
         assert s.version() == "TLSv1.2"

@@ -42,7 +42,8 @@ def trust(ca, **kw):
 
 def test_a_host_is_verified(nuncio, server, ca, pair, tmp_path):
     up = server(pair)
-    san = {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": "host.test"}}]}
+    san = {"match_typed_subject_alt_names": [
+        {"san_type": "DNS", "matcher": {"exact": "host.test"}}]}
     n = nuncio(proxy(up, sni="host.test", common=trust(ca, **san)))
     assert n.get("/").status == 200
     assert up.names == ["host.test"]
@@ -84,13 +85,14 @@ def test_we_show_our_certificate(nuncio, server, ca, pair, tmp_path):
 def test_names_follow_the_host(nuncio, server, ca, pair):
     up = server(pair)
     hosts = conf.cluster("up", up)
-    hosts["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["hostname"] = "host.test"
+    endpoint = hosts["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+    endpoint["hostname"] = "host.test"
     hosts["transport_socket"] = tls.upstream(auto_host_sni=True, auto_sni_san_validation=True,
                                              common=trust(ca))
     n = nuncio(conf.http_proxy(clusters=[hosts]))
     assert n.get("/").status == 200
     assert up.names == ["host.test"]
-    hosts["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["hostname"] = "else.test"
+    endpoint["hostname"] = "else.test"
     n = nuncio(conf.http_proxy(clusters=[hosts]))
     assert n.get("/").status == 503
     assert n.stat("cluster.up.ssl.fail_verify_san") == 1

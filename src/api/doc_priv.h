@@ -8,6 +8,7 @@
 #ifndef NC_API_DOC_PRIV_H
 #define NC_API_DOC_PRIV_H
 
+#include "api/base64.h"
 #include "api/doc.h"
 #include "api/node_priv.h"
 
@@ -139,8 +140,5 @@ bool nc_parse_timestamp(nc_str_t s, int64_t *seconds, int32_t *nanos);
 void nc_format_duration(nc_sb_t *out, int64_t seconds, int32_t nanos);
 void nc_format_timestamp(nc_sb_t *out, int64_t seconds, int32_t nanos);
 
-/* Base64, with either alphabet, padding optional. Room for 3/4 of the length. */
-bool nc_base64_decode(nc_str_t s, uint8_t *out, size_t *len);
-void nc_base64_encode(nc_sb_t *out, const uint8_t *data, size_t len);
 
 #endif

@@ -246,6 +246,7 @@ print_bare(const nc_format_op_t *op, const nc_format_value_t *v, nc_sb_t *out)
         break;
 
     case NC_FV_STR:
+    case NC_FV_JSON:
         if (op->out == NC_OUT_TEXT) {
             nc_sb_str_add(out, cut(op, v->str));
         } else {
@@ -279,6 +280,9 @@ print_json(const nc_format_op_t *op, const nc_format_value_t *v, nc_sb_t *out)
 
     } else if (v->type == NC_FV_NONE) {
         nc_sb_c_add(out, "null");
+
+    } else if (v->type == NC_FV_JSON) {
+        nc_sb_str_add(out, v->str);
 
     } else {
         print_bare(op, v, out);

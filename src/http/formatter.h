@@ -19,8 +19,8 @@ typedef struct nc_format_s  nc_format_t;
 
 /* A value that an operator gives. */
 typedef struct {
-    enum { NC_FV_NONE, NC_FV_STR, NC_FV_INT, NC_FV_NEG, NC_FV_BOOL } type;
-    nc_str_t  str;                              /* NC_FV_STR */
+    enum { NC_FV_NONE, NC_FV_STR, NC_FV_INT, NC_FV_NEG, NC_FV_BOOL, NC_FV_JSON } type;
+    nc_str_t  str;                              /* NC_FV_STR; NC_FV_JSON: a JSON text */
     uint64_t  number;                           /* INT; NEG: the magnitude; BOOL: 0 or 1 */
 } nc_format_value_t;
 
@@ -37,6 +37,11 @@ typedef struct nc_formatter_ops_s {
     void (*value)(const void *op, const nc_http_view_t *view, nc_sb_t *scratch,
         nc_format_value_t *value);
 } nc_formatter_ops_t;
+
+struct nc_value_s;
+
+/* *out becomes the value, texts as they are, lists and structs as JSON; NULL and null: none. */
+void nc_format_value_of(const struct nc_value_s *value, nc_sb_t *scratch, nc_format_value_t *out);
 
 typedef enum {
     NC_FORMAT_OMIT_EMPTY = NC_BIT(0)            /* absent values print as "" instead of "-" */

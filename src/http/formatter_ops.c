@@ -230,6 +230,58 @@ set_points(nc_str_t arg, nc_format_op_t *op)
 }
 
 
+/* "namespace:key:key", quotes around a part taken off. */
+static const char *
+set_metadata_path(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
+{
+    nc_str_t   rest = arg, part, *parts;
+    uint32_t   n = 1;
+
+    for (size_t i = 0; i < arg.len; i++) {
+        n += arg.data[i] == ':';
+    }
+
+    parts = nc_pool_array(b->cc->pool, n, sizeof(*parts));
+    op->path.n = 0;
+
+    while (nc_str_split(&rest, ':', &part)) {
+        if (part.len > 1 && part.data[0] == '"' && part.data[part.len - 1] == '"') {
+            part = nc_str(part.data + 1, part.len - 2);
+        }
+        if (part.len == 0) {
+            return "expected NAMESPACE:KEY:...";
+        }
+        parts[op->path.n++] = nc_pool_str(b->cc->pool, part);
+    }
+
+    op->path.parts = parts;
+
+    return NULL;
+}
+
+
+/* "key", "key:PLAIN" or "key:TYPED". */
+static const char *
+set_state(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
+{
+    nc_str_t  rest = arg, key = NC_STR(""), how = NC_STR("");
+
+    (void) nc_str_split(&rest, ':', &key);
+    (void) nc_str_split(&rest, ':', &how);
+
+    if (key.len == 0 || rest.len > 0
+        || (how.len > 0 && !nc_str_eq(how, NC_STR("PLAIN")) && !nc_str_eq(how, NC_STR("TYPED"))))
+    {
+        return "expected KEY, KEY:PLAIN or KEY:TYPED";
+    }
+
+    op->mode = nc_str_eq(how, NC_STR("PLAIN"));
+    op->first.name = nc_pool_str(b->cc->pool, key);
+
+    return NULL;
+}
+
+
 /* The argument's meaning, by operator; what is wrong with it, or NULL. */
 static const char *
 set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
@@ -269,6 +321,12 @@ set_argument(nc_format_builder_t *b, nc_str_t arg, nc_format_op_t *op)
         return set_points(arg, op) ? NULL : "expected START:END:PRECISION of DS_RX_BEG, "
             "DS_RX_END, US_TX_BEG, US_TX_END, US_RX_BEG, US_RX_END, DS_TX_BEG, DS_TX_END and ms, "
             "us, ns";
+
+    case NC_OP_DYNAMIC_METADATA:
+        return set_metadata_path(b, arg, op);
+
+    case NC_OP_FILTER_STATE:
+        return set_state(b, arg, op);
 
     case NC_OP_QUERY_PARAM:
         op->first.name = nc_pool_str(b->cc->pool, arg);

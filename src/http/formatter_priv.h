@@ -35,9 +35,11 @@
     X(DOWNSTREAM_WIRE_BYTES_RECEIVED, NONE, false)  \
     X(DOWNSTREAM_WIRE_BYTES_SENT, NONE, false)  \
     X(DURATION, NONE, false)  \
+    X(DYNAMIC_METADATA, REQUIRED, true)  \
     X(EMIT_TIME, OPTIONAL, false)  \
     X(EMIT_TIME_LOCAL, OPTIONAL, false)  \
     X(ENVIRONMENT, REQUIRED, true)  \
+    X(FILTER_STATE, REQUIRED, true)  \
     X(GRPC_STATUS, OPTIONAL, false)  \
     X(GRPC_STATUS_NUMBER, NONE, false)  \
     X(HOSTNAME, NONE, false)  \
@@ -79,7 +81,8 @@
     X(UPSTREAM_REQUEST_ATTEMPT_COUNT, NONE, false)  \
     X(UPSTREAM_TRANSPORT_FAILURE_REASON, NONE, false)  \
     X(UPSTREAM_WIRE_BYTES_RECEIVED, NONE, false)  \
-    X(UPSTREAM_WIRE_BYTES_SENT, NONE, false)
+    X(UPSTREAM_WIRE_BYTES_SENT, NONE, false)  \
+    X(VIRTUAL_CLUSTER_NAME, NONE, false)
 
 /* Operators that tell of TLS: id, whether of the upstream side, fact (net/tls.h). */
 #define NC_TLS_OPERATORS(X)  \
@@ -124,7 +127,7 @@
  * as well.
  */
 #define NC_ABSENT_OPERATORS(X)  \
-    X(DOWNSTREAM_TRANSPORT_FAILURE_REASON) X(TRACE_ID) X(VIRTUAL_CLUSTER_NAME)
+    X(DOWNSTREAM_TRANSPORT_FAILURE_REASON) X(TRACE_ID)
 
 /* Operators of Envoy that are not served here; named so that the error can say so. */
 #define NC_FOREIGN_OPERATORS(X)  \
@@ -133,7 +136,7 @@
     X(DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT) X(DOWNSTREAM_DIRECT_LOCAL_ADDRESS)  \
     X(DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT) X(DOWNSTREAM_DIRECT_LOCAL_PORT)  \
     X(DOWNSTREAM_HANDSHAKE_DURATION) X(DOWNSTREAM_HEADER_BYTES_RECEIVED)  \
-    X(DOWNSTREAM_HEADER_BYTES_SENT) X(DYNAMIC_METADATA) X(FILTER_CHAIN_NAME) X(FILTER_STATE)  \
+    X(DOWNSTREAM_HEADER_BYTES_SENT) X(FILTER_CHAIN_NAME)  \
     X(METADATA) X(PACKETS_RETRANSMITTED) X(REQ_WITHOUT_QUERY) X(ROUNDTRIP_DURATION)  \
     X(STREAM_INFO_REQ) X(TLS_JA3_FINGERPRINT) X(TLS_JA4_FINGERPRINT) X(TYPED_CEL)  \
     X(UNIQUE_ID) X(UPSTREAM_CONNECTION_POOL_READY_DURATION)  \
@@ -182,6 +185,10 @@ typedef struct {
             nc_op_header_t  second;             /* name.data NULL: none */
         };
         const nc_time_format_t  *time;
+        struct {                                /* DYNAMIC_METADATA */
+            const nc_str_t  *parts;             /* namespace, then keys */
+            uint32_t         n;
+        } path;
         struct {                                /* COMMON_DURATION */
             uint8_t   from;
             uint8_t   to;

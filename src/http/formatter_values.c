@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "http/dynamic_metadata.h"
+#include "http/filter_state.h"
 #include "http/matcher.h"
 #include "http/path.h"
 
@@ -327,6 +329,57 @@ set_grpc(const nc_http_view_t *view, unsigned mode, nc_sb_t *scratch, nc_format_
 }
 
 
+void
+nc_format_value_of(const struct nc_value_s *value, nc_sb_t *scratch, nc_format_value_t *out)
+{
+    out->type = NC_FV_NONE;
+
+    if (value == NULL) {
+        return;
+    }
+
+    switch (value->kind) {
+
+    case NC_VALUE_NULL:
+        break;
+
+    case NC_VALUE_BOOL:
+        *out = (nc_format_value_t) { .type = NC_FV_BOOL, .number = value->boolean };
+        break;
+
+    case NC_VALUE_STRING:
+        set_text(out, value->string);
+        break;
+
+    default:
+        nc_value_print(value, false, scratch);
+        *out = (nc_format_value_t) { .type = NC_FV_JSON, .str = nc_sb_str(scratch) };
+        break;
+    }
+}
+
+
+static void
+set_state_value(const nc_format_op_t *op, const nc_http_info_t *info, nc_sb_t *scratch,
+    nc_format_value_t *v)
+{
+    nc_str_t  value = nc_filter_state_get(info, op->first.name);
+
+    if (value.data == NULL) {
+        return;
+    }
+
+    /* Not PLAIN, the object is JSON, which for a text in a text has quotes. */
+    if (op->mode || (op->out != NC_OUT_TEXT && op->out != NC_OUT_JSON_PART)) {
+        set_text(v, value);
+        return;
+    }
+
+    nc_sb_json_str(scratch, value);
+    set_text(v, nc_sb_str(scratch));
+}
+
+
 static uint64_t
 now_us(void)
 {
@@ -544,6 +597,16 @@ stream_value(const nc_format_op_t *op, const nc_http_view_t *view, nc_sb_t *scra
         break;
     case NC_OP_STREAM_ID:
         set_str(v, info->request_id);
+        break;
+    case NC_OP_DYNAMIC_METADATA:
+        nc_format_value_of(nc_dynamic_metadata_get(info, op->path.parts[0], op->path.parts + 1,
+            op->path.n - 1), scratch, v);
+        break;
+    case NC_OP_FILTER_STATE:
+        set_state_value(op, info, scratch, v);
+        break;
+    case NC_OP_VIRTUAL_CLUSTER_NAME:
+        set_str(v, info->vcluster_name);
         break;
     default:
         break;

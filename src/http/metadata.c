@@ -95,6 +95,17 @@ nc_value_compile(nc_pool_t *pool, const struct Google__Protobuf__Struct *msg)
 }
 
 
+const nc_value_t *
+nc_value_of(nc_pool_t *pool, const struct Google__Protobuf__Value *msg)
+{
+    nc_value_t  *v = nc_pool_new(pool, nc_value_t);
+
+    fill(pool, msg, v);
+
+    return v;
+}
+
+
 const nc_metadata_t *
 nc_metadata_compile(nc_compile_t *cc, const struct Envoy__Config__Core__V3__Metadata *msg)
 {

@@ -9,6 +9,7 @@
 
 struct Envoy__Config__Core__V3__Metadata;
 struct Google__Protobuf__Struct;
+struct Google__Protobuf__Value;
 
 typedef enum {
     NC_VALUE_NULL,
@@ -56,6 +57,9 @@ const nc_metadata_t *nc_metadata_compile(nc_compile_t *cc,
 
 /* The Struct as a value of kind STRUCT. */
 const nc_value_t *nc_value_compile(nc_pool_t *pool, const struct Google__Protobuf__Struct *msg);
+
+/* Any value; NULL is null. */
+const nc_value_t *nc_value_of(nc_pool_t *pool, const struct Google__Protobuf__Value *msg);
 
 /* The value under `filter` and the path of `n` keys below it, or NULL. `m` may be NULL. */
 const nc_value_t *nc_metadata_get(const nc_metadata_t *m, nc_str_t filter, const nc_str_t *path,

@@ -500,6 +500,7 @@ compile_vclusters(nc_route_compile_t *rc, const Envoy__Config__Route__V3__Virtua
 
         nc_header_matchers_compile(rc->cc, m->headers, m->n_headers, &list[i].headers);
         list[i].n_headers = (uint32_t) m->n_headers;
+        list[i].name = nc_route_text(rc, m->name);
         make_stats(rc, v->name, "vcluster", m->name, &list[i].stats);
     }
 

@@ -65,6 +65,7 @@ typedef struct {
 
 /* VirtualCluster: the first whose headers match counts the request. */
 typedef struct {
+    nc_str_t                    name;
     const nc_header_matcher_t  *headers;
     uint32_t                    n_headers;
     nc_route_stats_t            stats;

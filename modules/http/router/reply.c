@@ -215,11 +215,20 @@ edit_route_response(nc_stream_t *s, nc_headers_t *h, void *data)
 }
 
 
+static void
+edit_typed_response(nc_stream_t *s, nc_headers_t *h, void *data)
+{
+    nc_headers_set_id(h, NC_H_CONTENT_TYPE, *(nc_str_t *) data);
+    edit_route_response(s, h, NULL);
+}
+
+
 void
 nc_router_redirect(nc_stream_t *s)
 {
     uint16_t  status;
-    nc_str_t  location = nc_route_redirect(&s->match, &s->request, &s->pool, false, &status);
+    nc_str_t  location = nc_route_redirect(&s->match, &s->request, &s->pool,
+                                         s->conn_info.is_tls, &status);
 
     nc_counter_inc(s->hcm->router_stats.rq_redirect);
     nc_stream_reply(s, status, NC_STR_NULL, "direct_response", edit_route_response, &location);
@@ -229,10 +238,14 @@ nc_router_redirect(nc_stream_t *s)
 void
 nc_router_direct(nc_stream_t *s)
 {
-    const nc_route_direct_t  *direct = s->match.route->direct;
+    nc_str_t        type;
+    nc_http_view_t  view = nc_stream_view(s);
+    nc_str_t        body = nc_route_direct_body(&s->match, &view, &s->pool, &type);
 
     nc_counter_inc(s->hcm->router_stats.rq_direct_response);
-    nc_stream_reply(s, direct->status, direct->body, "direct_response", edit_route_response, NULL);
+    nc_stream_reply(s, s->match.route->direct->status, body, "direct_response",
+                    type.data ? edit_typed_response : edit_route_response,
+                    type.data ? &type : NULL);
 }
 
 

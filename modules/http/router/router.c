@@ -77,6 +77,7 @@ find_vcluster(rq_t *r)
                                      &s->request, &s->pool))
         {
             r->vcluster = &v->vclusters[i];
+            s->info.vcluster_name = r->vcluster->name;
             break;
         }
     }

@@ -319,8 +319,11 @@ START_TEST(wrong_formats_are_errors)
     static const struct { const char *format, *error; }  rows[] = {
         { "%NOPE%", "unknown operator %NOPE%" },
         { "%PROTOCAL%", "unknown operator %PROTOCAL%, did you mean %PROTOCOL%?" },
-        { "%DYNAMIC_METADATA(a:b)%", "operator %DYNAMIC_METADATA% exists in Envoy, not in this "
-          "version of Nuncio" },
+        { "%CUSTOM_FLAGS%", "operator %CUSTOM_FLAGS% exists in Envoy, not in this version of "
+          "Nuncio" },
+        { "%DYNAMIC_METADATA(a::b)%", "%DYNAMIC_METADATA(a::b)%: expected NAMESPACE:KEY:..." },
+        { "%FILTER_STATE(a:FIELD:b)%", "%FILTER_STATE(a:FIELD:b)%: expected KEY, KEY:PLAIN or "
+          "KEY:TYPED" },
         { "%REQ%", "%REQ% needs an argument: %REQ(...)%" },
         { "%REQ()%", "%REQ% needs an argument: %REQ(...)%" },
         { "%REQ(a b)%", "%REQ(a b)%: expected a header name, or two as X?Y" },

@@ -111,8 +111,8 @@ START_TEST(wrong_mutations_are_errors)
         { ADD("'a b'", "x", ""), "key: 'a b' is not a header name\n" },
         { ADD("a", "x\\ny", ""), "value: has bytes that a header value must not have\n" },
         { ADD("a", "%NOPE%", ""), "value: unknown operator %NOPE%\n" },
-        { ADD("a", "%DYNAMIC_METADATA(a)%", ""), "value: operator %DYNAMIC_METADATA% exists in "
-          "Envoy, not in this version of Nuncio\n" },
+        { ADD("a", "%CUSTOM_FLAGS%", ""), "value: operator %CUSTOM_FLAGS% exists in Envoy, not in "
+          "this version of Nuncio\n" },
         { ADD("a", "x", ", append: true, append_action: ADD_IF_ABSENT"),
           "append: append and append_action must not both be set\n" },
         { "request_headers_to_add: [{header: {key: a, value: x, raw_value: eA==}}]",

@@ -1,0 +1,4 @@
+nc_module_name=envoy.formatter.metadata
+nc_module_kind=formatter
+nc_module_symbol=nc_formatter_metadata_module
+nc_module_srcs="metadata.c"

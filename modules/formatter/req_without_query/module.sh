@@ -1,0 +1,4 @@
+nc_module_name=envoy.formatter.req_without_query
+nc_module_kind=formatter
+nc_module_symbol=nc_formatter_req_without_query_module
+nc_module_srcs="req_without_query.c"

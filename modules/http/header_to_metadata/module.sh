@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.http.header_to_metadata
+nc_module_kind=http
+nc_module_symbol=nc_http_header_to_metadata_module
+nc_module_srcs="header_to_metadata.c"

@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.http.set_filter_state
+nc_module_kind=http
+nc_module_symbol=nc_http_set_filter_state_module
+nc_module_srcs="set_filter_state.c"

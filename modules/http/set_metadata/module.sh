@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.http.set_metadata
+nc_module_kind=http
+nc_module_symbol=nc_http_set_metadata_module
+nc_module_srcs="set_metadata.c"

@@ -486,6 +486,36 @@ stop_request(nc_stream_t *s, const char *details)
 }
 
 
+/* Why this answer is ours, for whoever reads the log. */
+static void
+tell_reply(const nc_stream_t *s, unsigned status, const char *details)
+{
+    char               memory[128], upstream[NC_ADDR_STRLEN];
+    nc_sb_t            flags, host;
+    const nc_route_t  *r = s->has_route ? s->match.route : NULL;
+
+    if (!nc_log_on(NC_LOGC_HTTP, NC_LOG_DEBUG)) {
+        return;
+    }
+
+    nc_sb_fixed(&flags, memory, sizeof(memory) - 1);
+    nc_response_flags_print(s->info.flags, &flags);
+    nc_sb_fixed(&host, upstream, sizeof(upstream) - 1);
+
+    if (s->info.upstream_remote.sa.sa_family != 0) {
+        nc_peer_print(&s->info.upstream_remote, &host);
+    }
+
+    nc_log(DEBUG, HTTP, "[C%" PRIu64 "] we answer %u ourselves: %s; flags %s; route \"" NC_STR_FMT
+           "\" (%s:%u) of virtual host \"" NC_STR_FMT "\"; cluster \"" NC_STR_FMT "\"; host \""
+           NC_STR_FMT "\"%s%s", s->conn_info.id, status, details, nc_sb_c(&flags),
+           NC_STR_ARG(r ? r->name : NC_STR("")), r && r->place.file ? r->place.file : "-",
+           r ? r->place.line : 0, NC_STR_ARG(s->info.vhost_name), NC_STR_ARG(s->info.cluster_name),
+           NC_STR_ARG(nc_sb_str(&host)), s->info.upstream_failure ? "; " : "",
+           s->info.upstream_failure ? s->info.upstream_failure : "");
+}
+
+
 void
 nc_stream_reply(nc_stream_t *s, unsigned status, nc_str_t body, const char *details,
     void (*edit)(nc_stream_t *s, nc_headers_t *h, void *data), void *data)
@@ -501,6 +531,7 @@ nc_stream_reply(nc_stream_t *s, unsigned status, nc_str_t body, const char *deta
         return;
     }
 
+    tell_reply(s, status, details);
     stop_request(s, details);
     h = nc_local_reply_make(s, status, &body, edit, data);
     s->response = h;

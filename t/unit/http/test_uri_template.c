@@ -28,7 +28,7 @@ rewritten(const char *text, const char *path, const char *rewrite)
 {
     nc_sb_t            sb, why_not;
     nc_str_t           subst;
-    const char        *why;
+    const char        *why, *result;
     const nc_regex_t  *re;
     nc_path_pattern_t  p;
     char               anchored[1024];
@@ -43,11 +43,12 @@ rewritten(const char *text, const char *path, const char *rewrite)
     ck_assert_msg(re != NULL, "%s", nc_sb_c(&why_not));
     nc_sb_init(&sb);
 
-    if (nc_regex_subst(re, nc_str_c(path), subst, &sb) != NC_OK) {
-        return "-";
-    }
+    result = nc_regex_subst(re, nc_str_c(path), subst, &sb) == NC_OK
+             ? nc_pool_str(&pool, nc_sb_str(&sb)).data : "-";
+    nc_sb_fini(&sb);
+    nc_sb_fini(&why_not);
 
-    return nc_pool_str(&pool, nc_sb_str(&sb)).data;
+    return result;
 }
 
 

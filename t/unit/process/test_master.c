@@ -127,7 +127,7 @@ static void
 on_connection(nc_event_t *ev, uint32_t events)
 {
     int   fd = accept4(ev->fd, NULL, NULL, SOCK_CLOEXEC);
-    char  c = (char) ('0' + my_index);
+    char  c = nc_family->workers_ready == WORKERS ? (char) ('0' + my_index) : '?';
 
     (void) events;
 
@@ -219,7 +219,7 @@ start(void)
 }
 
 
-/* Asks a worker who it is; '?' when nobody answers. */
+/* Asks a worker who it is; '?' when nobody answers, or not all are ready yet. */
 static char
 ask(void)
 {

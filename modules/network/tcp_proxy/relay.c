@@ -20,7 +20,8 @@
 
 #define SPLICE_AFTER    (256u << 10)            /* bytes of a way before it may be spliced */
 #define SPLICE_FULL     (32u << 10)             /* a read of at least this much is bulk */
-#define PIPE_BYTES      (256u << 10)
+#define PIPE_BYTES      (1u << 20)              /* measured best; what one user may have of it ends */
+#define PIPE_LEAST      (64u << 10)             /* a smaller one costs more than copying */
 #define SPARE_PIPES     16u
 #define SPLICES_A_TURN  8
 #define POOR_TURNS      4u
@@ -142,7 +143,14 @@ get_pipe(pipe_t *p)
         return false;
     }
 
-    (void) fcntl(p->fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+    if (fcntl(p->fds[1], F_SETPIPE_SZ, PIPE_BYTES) == -1
+        && fcntl(p->fds[1], F_GETPIPE_SZ) < (int) PIPE_LEAST)
+    {
+        close(p->fds[0]);
+        close(p->fds[1]);
+        p->fds[0] = -1;
+        return false;
+    }
 
     return true;
 }

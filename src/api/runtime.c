@@ -4,6 +4,7 @@
 #include <google/protobuf/struct.pb-c.h>
 #include <strings.h>
 
+#include "envoy/config/core/v3/base.pb-c.h"
 #include "envoy/type/v3/percent.pb-c.h"
 
 #define KIND(name)  GOOGLE__PROTOBUF__VALUE__KIND_##name##_VALUE
@@ -142,4 +143,24 @@ nc_runtime_fraction(nc_compile_t *cc, const char *key,
         (void) number_of(field(v->struct_value, NC_STR("numerator")), numerator);
         *denominator = denominator_of(field(v->struct_value, NC_STR("denominator")));
     }
+}
+
+
+bool
+nc_runtime_flag(nc_compile_t *cc, const struct Envoy__Config__Core__V3__RuntimeFeatureFlag *flag,
+    bool unset)
+{
+    const Google__Protobuf__Value  *v;
+
+    if (flag == NULL) {
+        return unset;
+    }
+
+    v = look_up(cc, flag->runtime_key);
+
+    if (v && v->kind_case == GOOGLE__PROTOBUF__VALUE__KIND_BOOL_VALUE) {
+        return v->bool_value;
+    }
+
+    return flag->default_value->value;
 }

@@ -22,6 +22,11 @@ const struct Google__Protobuf__Value *nc_runtime_find(const struct Google__Proto
 /* The number under `key` when it is there and fits, else `unset`. An empty key is never there. */
 uint32_t nc_runtime_u32(nc_compile_t *cc, const char *key, uint32_t unset);
 
+/* What a RuntimeFeatureFlag says: the value under its key when that is a bool, else its default. */
+struct Envoy__Config__Core__V3__RuntimeFeatureFlag;
+bool nc_runtime_flag(nc_compile_t *cc,
+    const struct Envoy__Config__Core__V3__RuntimeFeatureFlag *flag, bool unset);
+
 /* The share under `key`, a number of hundred being one, else `unset` (NULL: none). */
 void nc_runtime_fraction(nc_compile_t *cc, const char *key,
     const struct Envoy__Type__V3__FractionalPercent *unset, uint32_t *numerator,

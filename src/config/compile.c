@@ -407,23 +407,46 @@ compile_cluster(nc_compile_t *cc, nc_res_t *r, compiled_t *compiled)
 }
 
 
+/* additional_addresses. */
+static void
+open_more(nc_compile_t *cc, nc_res_t *r, nc_listen_options_t o)
+{
+    const nc_listener_msg_t  *m = (const void *) r->message;
+    nc_listener_conf_t       *l = r->listener;
+    char                      error[NC_BROKER_TEXT];
+    nc_addr_t                 bound;
+
+    for (uint32_t i = 0; i < l->n_more; i++) {
+        nc_listener_addr_t  *a = &l->more[i];
+
+        o.mode = a->unix_mode;
+        o.ipv4_compat = a->ipv4_compat;
+
+        if (nc_broker->listen(r->name, &a->addr, &o, &a->socket_key, &bound, error) != NC_OK) {
+            nc_compile_error(cc, &m->additional_addresses[i]->base, "address", "%s", error);
+            continue;
+        }
+
+        nc_vec_push(&r->more_keys, a->socket_key);
+    }
+}
+
+
 static void
 open_socket(nc_compile_t *cc, nc_res_t *r)
 {
     const nc_listener_msg_t  *m = (const void *) r->message;
     nc_listener_conf_t       *l = r->listener;
     nc_listen_options_t       o = { .backlog = l->backlog, .mode = l->unix_mode,
-                                    .reuse_port = l->reuse_port };
+                                    .reuse_port = l->reuse_port, .fast_open = l->fast_open,
+                                    .transparent = l->transparent, .freebind = l->freebind,
+                                    .ipv4_compat = l->ipv4_compat };
     char                      error[NC_BROKER_TEXT];
 
     r->bound = l->addr;
 
     if (!l->bind_to_port) {
         return;
-    }
-
-    if (m->address->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_SOCKET_ADDRESS) {
-        o.ipv4_compat = m->address->socket_address->ipv4_compat;
     }
 
     if (nc_broker->listen(r->name, &l->addr, &o, &r->socket_key, &r->bound, error) != NC_OK) {
@@ -433,6 +456,22 @@ open_socket(nc_compile_t *cc, nc_res_t *r)
 
     l->socket_key = r->socket_key;
     r->has_socket = true;
+    open_more(cc, r, o);
+}
+
+
+void
+nc_res_unlisten(nc_res_t *r)
+{
+    if (r->has_socket && r->socket_key) {
+        nc_broker->unlisten(r->socket_key);
+    }
+
+    for (size_t i = 0; i < r->more_keys.n; i++) {
+        nc_broker->unlisten(r->more_keys.items[i]);
+    }
+
+    nc_vec_fini(&r->more_keys);
 }
 
 
@@ -700,9 +739,7 @@ nc_load_compile(nc_load_t *load)
 void
 nc_res_abort(nc_res_t *r)
 {
-    if (r->has_socket && r->socket_key) {
-        nc_broker->unlisten(r->socket_key);
-    }
+    nc_res_unlisten(r);
 
     if (r->hosts) {
         nc_image_object_abort(r->hosts);

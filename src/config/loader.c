@@ -335,9 +335,7 @@ end_seen(nc_load_t *load)
     for (size_t i = 0; i < load->gone.n; i++) {
         nc_res_t  *r = load->gone.items[i];
 
-        if (r->has_socket) {
-            nc_broker->unlisten(r->socket_key);
-        }
+        nc_res_unlisten(r);
 
         nc_res_free(r);
     }

@@ -58,6 +58,7 @@ typedef struct nc_res_s {
     nc_addr_t                bound;
     uint32_t                 socket_key;
     bool                     has_socket;        /* one unlisten is due */
+    NC_VEC(uint32_t)         more_keys;         /* of additional addresses; an unlisten each */
 } nc_res_t;
 
 typedef NC_VEC(nc_res_t *)  nc_res_vec_t;
@@ -169,6 +170,9 @@ void nc_load_refresh(nc_load_t *load);
 
 /* Replaces what did not change by what is there, fills fresh, and counts. */
 void nc_load_diff(nc_load_t *load);
+
+/* Gives the sockets of a listener back. */
+void nc_res_unlisten(nc_res_t *r);
 
 /* Frees a resource and what it holds; its image object was never published. */
 void nc_res_abort(nc_res_t *r);

@@ -23,6 +23,17 @@ typedef struct nc_access_log_ref_s {
     const nc_log_filter_t  *filter;
 } nc_access_log_ref_t;
 
+struct Envoy__Config__Accesslog__V3__AccessLog;
+
+/* Compiles a list into *logs; logs that are wrong are left out, errors were added. Returns how many. */
+uint32_t nc_access_logs_compile(nc_compile_t *cc,
+    struct Envoy__Config__Accesslog__V3__AccessLog *const *messages, size_t n,
+    nc_access_log_ref_t **logs);
+
+/* Writes to those whose filter holds. `random` as nc_log_filter_holds has it. */
+void nc_access_logs_write(const nc_access_log_ref_t *logs, uint32_t n, const nc_http_view_t *view,
+    uint64_t random);
+
 /* A log that writes lines of a format to a file. */
 typedef struct nc_access_log_lines_s {
     uint32_t            file;                   /* key of nc_log_shared */

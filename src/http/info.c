@@ -65,6 +65,9 @@ const char *
 nc_log_type_str(nc_log_type_t type)
 {
     switch (type) {
+    case NC_LOG_TCP_CONNECTED:        return "TcpUpstreamConnected";
+    case NC_LOG_TCP_PERIODIC:         return "TcpPeriodic";
+    case NC_LOG_TCP_END:              return "TcpConnectionEnd";
     case NC_LOG_DOWNSTREAM_START:     return "DownstreamStart";
     case NC_LOG_DOWNSTREAM_PERIODIC:  return "DownstreamPeriodic";
     case NC_LOG_DOWNSTREAM_END:       return "DownstreamEnd";

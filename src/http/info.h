@@ -72,6 +72,9 @@ typedef enum {
 /* The occasion of a log line; numbers are those of data.accesslog.v3.AccessLogType. */
 typedef enum {
     NC_LOG_NOT_SET = 0,
+    NC_LOG_TCP_CONNECTED = 1,
+    NC_LOG_TCP_PERIODIC = 2,
+    NC_LOG_TCP_END = 3,
     NC_LOG_DOWNSTREAM_START = 4,
     NC_LOG_DOWNSTREAM_PERIODIC = 5,
     NC_LOG_DOWNSTREAM_END = 6,

@@ -4,12 +4,15 @@
 #include "net/listener_filter.h"
 
 #include "log/log.h"
+#include "os/family.h"
 
 #include <errno.h>
 #include <unistd.h>
 
 #define ACCEPTS_PER_EVENT   64
 #define NO_FD_PAUSE_MS      100
+#define DEFERRAL_MS         1
+#define MAX_DEFERRALS       20
 
 /* A pause of an acceptor that ran out of descriptors. */
 typedef struct {
@@ -92,6 +95,14 @@ release(nc_acceptor_t *a)
 void
 nc_acceptor_let_go(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
+    if (c->counted) {
+        nc_breaker_release(a->counted, NC_BREAKER_CONNECTIONS);
+    }
+
+    if (c->counted_globally) {
+        nc_breaker_release(a->counted_globally, NC_BREAKER_CONNECTIONS);
+    }
+
     nc_list_del(&c->link);
     a->n_conns--;
     nc_slot_unref(listener->slot);
@@ -99,10 +110,25 @@ nc_acceptor_let_go(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *lis
 }
 
 
+/* This worker's part of the listener's stats; NULL outside of workers. */
+static const nc_listener_worker_stats_t *
+worker_stats(const nc_listener_conf_t *l)
+{
+    ptrdiff_t  i = nc_words - nc_family_words(1);
+
+    return i >= 0 && i < (ptrdiff_t) l->n_workers ? &l->workers[i] : NULL;
+}
+
+
 void
 nc_acceptor_conn_closed(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
-    const nc_listener_stats_t  *st = &listener->stats;
+    const nc_listener_stats_t         *st = &listener->stats;
+    const nc_listener_worker_stats_t  *ws = worker_stats(listener);
+
+    if (ws) {
+        nc_gauge_dec(ws->downstream_cx_active);
+    }
 
     nc_gauge_dec(st->downstream_cx_active);
     nc_counter_inc(st->downstream_cx_destroy);
@@ -203,7 +229,8 @@ begin_handshake(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
 void
 nc_acceptor_serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
-    const nc_filter_chain_t  *chain = nc_listener_chain(listener, c);
+    const nc_listener_worker_stats_t  *ws = worker_stats(listener);
+    const nc_filter_chain_t           *chain = nc_listener_chain(listener, c);
 
     c->ops = &no_owner;
     c->owner = NULL;
@@ -218,12 +245,46 @@ nc_acceptor_serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *list
     nc_counter_inc(listener->stats.downstream_cx_total);
     nc_gauge_inc(listener->stats.downstream_cx_active);
 
+    if (ws) {
+        nc_counter_inc(ws->downstream_cx_total);
+        nc_gauge_inc(ws->downstream_cx_active);
+    }
+
     if (chain->transport) {
         begin_handshake(c, a, listener, chain);
 
     } else {
         nc_chain_run(a, c, listener, chain);
     }
+}
+
+
+/* False: a limit of connections is reached. */
+static bool
+count(nc_acceptor_t *a, nc_conn_t *c)
+{
+    const nc_listener_conf_t  *l = a->conf;
+
+    if (a->counted.id) {
+        c->counted = nc_breaker_try(a->counted, NC_BREAKER_CONNECTIONS, l->max_connections);
+
+        if (!c->counted) {
+            nc_counter_inc(l->stats.downstream_cx_overflow);
+            return false;
+        }
+    }
+
+    if (a->counted_globally.id) {
+        c->counted_globally = nc_breaker_try(a->counted_globally, NC_BREAKER_CONNECTIONS,
+                                             l->max_global_connections);
+
+        if (!c->counted_globally) {
+            nc_counter_inc(l->stats.downstream_global_cx_overflow);
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
@@ -244,6 +305,17 @@ take(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
     a->refs++;
     a->n_conns++;
     nc_list_append(&a->conns, &c->link);
+
+    if (!count(a, c)) {
+        nc_conn_close(c, NC_CLOSE_OVERFLOW);
+        nc_acceptor_let_go(a, c, conf);
+        return;
+    }
+
+    if (conf->keepalive) {
+        nc_conn_keepalive(c, conf->keepalive_probes, conf->keepalive_time_s,
+                          conf->keepalive_interval_s);
+    }
 
     if (conf->n_filters) {
         nc_listener_filters_run(a, c, conf);
@@ -315,6 +387,52 @@ accept_one(nc_acceptor_t *a)
 }
 
 
+/* ---- exact_balance: all workers share a queue; who has less than its share may take ---- */
+
+/* This worker has no more connections of the listener than the mean of the workers. */
+static bool
+has_room(const nc_acceptor_t *a)
+{
+    uint64_t  own = nc_stats_row[nc_breaker_cell(a->counted, NC_BREAKER_CONNECTIONS)];
+    int64_t   all = nc_breaker_total(a->counted, NC_BREAKER_CONNECTIONS);
+
+    return (int64_t) (own * NC_MAX(nc_family->workers_ready, 1u)) <= all;
+}
+
+
+static void
+on_deferral_over(nc_timer_t *t)
+{
+    nc_acceptor_t  *a = nc_container_of(t, nc_acceptor_t, deferral);
+
+    if (a->accepting) {
+        nc_event_enable(&a->ev, true);
+    }
+}
+
+
+/*
+ * True: another worker is to take what is in the queue. When nobody has after some times, this one
+ * does, so that a worker that hangs stops no connection.
+ */
+static bool
+defer_to_others(nc_acceptor_t *a)
+{
+    if (!a->conf->exact_balance || a->counted.id == 0 || has_room(a)
+        || a->n_deferred >= MAX_DEFERRALS)
+    {
+        a->n_deferred = 0;
+        return false;
+    }
+
+    a->n_deferred++;
+    nc_event_enable(&a->ev, false);
+    nc_timer_start(&a->deferral, DEFERRAL_MS);
+
+    return true;
+}
+
+
 static void
 on_accept(nc_event_t *ev, uint32_t events)
 {
@@ -324,7 +442,7 @@ on_accept(nc_event_t *ev, uint32_t events)
 
     (void) events;
 
-    while (n < max && accept_one(a)) {
+    while (n < max && !defer_to_others(a) && accept_one(a)) {
         n++;
     }
 
@@ -343,6 +461,9 @@ nc_acceptor_open(const nc_listener_conf_t *conf, int fd)
     }
 
     a->conf = conf;
+    a->counted = conf->counted;
+    a->counted_globally = conf->counted_globally;
+    nc_timer_init(&a->deferral, on_deferral_over);
     a->refs = 1;
     a->accepting = true;
     nc_slot_ref(conf->slot);
@@ -378,6 +499,7 @@ nc_acceptor_stop(nc_acceptor_t *a, bool empty_queue)
     }
 
     a->accepting = false;
+    nc_timer_fini(&a->deferral);
     nc_event_del(&a->ev);
 }
 
@@ -428,6 +550,12 @@ nc_acceptor_renew(nc_acceptor_t *a, const nc_conn_t *c, const nc_listener_conf_t
     nc_slot_ref(now->slot);
     nc_gauge_inc(now->stats.downstream_cx_active);
     nc_gauge_dec(old->stats.downstream_cx_active);
+
+    if (worker_stats(now) && worker_stats(old)) {
+        nc_gauge_inc(worker_stats(now)->downstream_cx_active);
+        nc_gauge_dec(worker_stats(old)->downstream_cx_active);
+    }
+
     nc_slot_unref(old->slot);
     *listener = now;
 

@@ -26,6 +26,10 @@ struct nc_acceptor_s {
     nc_list_t                  conns;           /* nc_conn_t.link */
     uint32_t                   n_conns;
     uint32_t                   refs;            /* one while open, one per connection */
+    nc_breaker_t               counted;         /* rows of the limits; the same in every conf */
+    nc_breaker_t               counted_globally;
+    uint32_t                   n_deferred;      /* exact_balance: left to others in a row */
+    nc_timer_t                 deferral;
     bool                       accepting;
     bool                       draining;        /* connections are asked to end */
     nc_list_t                  link;            /* the worker's list */

@@ -119,6 +119,8 @@ struct nc_conn_s {
     bool                  linger : 1;           /* FLUSHING: wait for the peer's end */
     bool                  in_read : 1;          /* inside the reading loop */
     bool                  handshaking : 1;      /* the transport is not ready yet */
+    bool                  counted : 1;          /* by its listener's and the global limit */
+    bool                  counted_globally : 1;
     bool                  drained : 1;          /* transports: the socket gave all it had */
     nc_event_t            ev;
     const nc_conn_ops_t  *ops;

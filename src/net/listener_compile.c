@@ -2,6 +2,8 @@
 #include "net/acceptor.h"
 
 #include "api/message.h"
+#include "api/runtime.h"
+#include "os/family.h"
 
 #include "envoy/config/listener/v3/listener.pb-c.h"
 
@@ -10,32 +12,127 @@ typedef Envoy__Config__Listener__V3__FilterChain  chain_t;
 
 
 static void
-compile_address(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+compile_address(nc_compile_t *cc, const ProtobufCMessage *at, const Envoy__Config__Core__V3__Address *m,
+    nc_listener_addr_t *to)
 {
     const Envoy__Config__Core__V3__SocketAddress  *s;
 
-    if (m->address == NULL) {
-        nc_compile_error(cc, &m->base, "address", "a listener needs an address");
+    if (m == NULL) {
+        nc_compile_error(cc, at, "address", "a listener needs an address");
         return;
     }
 
-    if (m->address->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE) {
-        l->unix_mode = m->address->pipe->mode;
+    if (m->address_case == ENVOY__CONFIG__CORE__V3__ADDRESS__ADDRESS_PIPE) {
+        to->unix_mode = m->pipe->mode;
 
-        if (nc_addr_parse_unix(&l->addr, nc_str_c(m->address->pipe->path))) {
-            nc_compile_error(cc, &m->base, "address.pipe.path",
-                             "must be a path of 1 to 107 bytes");
+        if (nc_addr_parse_unix(&to->addr, nc_str_c(m->pipe->path))) {
+            nc_compile_error(cc, at, "address.pipe.path", "must be a path of 1 to 107 bytes");
         }
         return;
     }
 
-    s = m->address->socket_address;
+    s = m->socket_address;
+    to->ipv4_compat = s->ipv4_compat;
 
-    if (nc_addr_parse_ip(&l->addr, nc_str_c(s->address), (uint16_t) s->port_value)) {
-        nc_compile_error(cc, &m->base, "address.socket_address.address",
+    if (nc_addr_parse_ip(&to->addr, nc_str_c(s->address), (uint16_t) s->port_value)) {
+        nc_compile_error(cc, at, "address.socket_address.address",
                          "\"%s\" is not an IP address; a listener binds to one (0.0.0.0 or :: "
                          "for all)", s->address);
     }
+}
+
+
+static void
+compile_addresses(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    nc_listener_addr_t  first = { .unix_mode = 0 };
+
+    compile_address(cc, &m->base, m->address, &first);
+    l->addr = first.addr;
+    l->unix_mode = first.unix_mode;
+    l->ipv4_compat = first.ipv4_compat;
+
+    l->more = nc_pool_array(cc->pool, m->n_additional_addresses, sizeof(*l->more));
+    l->n_more = (uint32_t) m->n_additional_addresses;
+
+    for (uint32_t i = 0; i < l->n_more; i++) {
+        compile_address(cc, &m->additional_addresses[i]->base, m->additional_addresses[i]->address,
+                        &l->more[i]);
+    }
+}
+
+
+static bool
+is_set(const Google__Protobuf__BoolValue *v)
+{
+    return v && v->value;
+}
+
+
+static void
+compile_socket(nc_listener_conf_t *l, const listener_t *m)
+{
+    const Envoy__Config__Core__V3__TcpKeepalive  *k = m->tcp_keepalive;
+
+    l->transparent = is_set(m->transparent);
+    l->freebind = is_set(m->freebind);
+    l->use_original_dst = is_set(m->use_original_dst);
+    l->fast_open = m->tcp_fast_open_queue_length ? m->tcp_fast_open_queue_length->value : 0;
+    l->exact_balance = m->connection_balance_config != NULL;
+    l->reuse_port = l->reuse_port && !l->exact_balance;         /* one queue for all workers */
+
+    if (k) {
+        l->keepalive = true;
+        l->keepalive_probes = k->keepalive_probes ? k->keepalive_probes->value : 0;
+        l->keepalive_time_s = k->keepalive_time ? k->keepalive_time->value : 0;
+        l->keepalive_interval_s = k->keepalive_interval ? k->keepalive_interval->value : 0;
+    }
+}
+
+
+/* Limits are runtime keys of static layers; the counts are the machine's. */
+static void
+compile_limits(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
+{
+    nc_sb_t   sb;
+    uint32_t  max;
+
+    nc_sb_init(&sb);
+    nc_sb_printf(&sb, "envoy.resource_limits.listener.%s.connection_limit", m->name);
+    max = nc_runtime_u32(cc, nc_sb_c(&sb), UINT32_MAX);
+    l->max_connections = max == UINT32_MAX ? UINT64_MAX : max;
+    max = nc_runtime_u32(cc, "overload.global_downstream_max_connections", UINT32_MAX);
+    l->max_global_connections = max == UINT32_MAX || m->ignore_global_conn_limit ? UINT64_MAX : max;
+
+    if (!cc->check_only) {
+        nc_sb_reset(&sb);
+        nc_sb_printf(&sb, "listener|%s", m->name);
+        l->counted = nc_breaker_get(nc_sb_str(&sb));
+
+        if (!m->ignore_global_conn_limit) {
+            l->counted_globally = nc_breaker_get(NC_STR("listeners|all"));
+        }
+    }
+
+    nc_sb_fini(&sb);
+}
+
+
+static void
+name_worker_stats(nc_compile_t *cc, nc_listener_conf_t *l, nc_sb_t *prefix)
+{
+    size_t  len = prefix->len;
+
+    l->n_workers = nc_family->n_workers;
+    l->workers = nc_pool_array(cc->pool, l->n_workers, sizeof(*l->workers));
+
+    for (uint32_t i = 0; i < l->n_workers; i++) {
+        prefix->len = len;
+        nc_sb_printf(prefix, ".worker_%u", i);
+        nc_listener_worker_stats_init(&l->workers[i], cc->stats, nc_sb_str(prefix));
+    }
+
+    prefix->len = len;
 }
 
 
@@ -67,6 +164,7 @@ name_stats(nc_compile_t *cc, nc_listener_conf_t *l, const listener_t *m)
     nc_stats_scope_tag(cc->stats, nc_sb_str(&sb), NC_STR("envoy.listener_address"),
                        l->ctx.stat_name);
     nc_listener_stats_init(&l->stats, cc->stats, nc_sb_str(&sb));
+    name_worker_stats(cc, l, &sb);
     nc_sb_fini(&sb);
 }
 
@@ -209,7 +307,9 @@ nc_listener_compile(nc_compile_t *cc, const listener_t *m)
     l->max_accepts = m->max_connections_to_accept_per_socket_event
                      ? m->max_connections_to_accept_per_socket_event->value : 0;
 
-    compile_address(cc, l, m);
+    compile_addresses(cc, l, m);
+    compile_socket(l, m);
+    compile_limits(cc, l, m);
     name_stats(cc, l, m);
 
     cc->listener = &l->ctx;

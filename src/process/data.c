@@ -50,11 +50,28 @@ static bool                flushing;
 static nc_timer_t          report_timer;
 
 
+static bool
+has_key(const nc_listener_conf_t *l, uint32_t key)
+{
+    if (l->socket_key == key) {
+        return true;
+    }
+
+    for (uint32_t i = 0; i < l->n_more; i++) {
+        if (l->more[i].socket_key == key) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static const nc_listener_conf_t *
 listener_of(uint32_t key)
 {
     for (uint32_t i = 0; root && i < root->n_listeners; i++) {
-        if (root->listeners[i]->socket_key == key && root->listeners[i]->bind_to_port) {
+        if (root->listeners[i]->bind_to_port && has_key(root->listeners[i], key)) {
             return root->listeners[i];
         }
     }

@@ -2,6 +2,7 @@
 #include "net/listener_filter.h"
 
 #include "api/message.h"
+#include "api/runtime.h"
 #include "stats/bucket.h"
 
 #include "envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.pb-c.h"
@@ -79,7 +80,7 @@ compile(nc_compile_t *cc, const ProtobufCMessage *message)
     unsigned          errors = cc->errors->n;
     nc_sb_t           sb;
 
-    c->enabled = m->runtime_enabled ? m->runtime_enabled->default_value->value : true;
+    c->enabled = nc_runtime_flag(cc, m->runtime_enabled, true);
     compile_bucket(cc, &c->bucket, m);
 
     nc_sb_init(&sb);

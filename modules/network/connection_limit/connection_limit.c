@@ -2,6 +2,7 @@
 #include "net/acceptor.h"
 
 #include "api/message.h"
+#include "api/runtime.h"
 #include "stats/hosts.h"
 
 #include "envoy/extensions/filters/network/connection_limit/v3/connection_limit.pb-c.h"
@@ -83,7 +84,7 @@ compile(nc_compile_t *cc, const ProtobufCMessage *message)
 
     c->max = m->max_connections ? m->max_connections->value : UINT64_MAX;
     c->delay_ms = nc_duration_ms(m->delay, 0);
-    c->enabled = m->runtime_enabled ? m->runtime_enabled->default_value->value : true;
+    c->enabled = nc_runtime_flag(cc, m->runtime_enabled, true);
 
     nc_sb_init(&sb);
     nc_sb_printf(&sb, "connection_limit.%s", m->stat_prefix);

@@ -57,21 +57,7 @@ compile_targets(nc_compile_t *cc, conf_t *c, const message_t *m)
 static void
 compile_logs(nc_compile_t *cc, conf_t *c, const message_t *m)
 {
-    c->logs = nc_pool_array(cc->pool, m->n_access_log, sizeof(*c->logs));
-
-    for (size_t i = 0; i < m->n_access_log; i++) {
-        nc_filter_ref_t  *log = &c->logs[c->n_logs];
-
-        log->name = nc_pool_str(cc->pool, nc_str_c(m->access_log[i]->name));
-        log->conf = cc->extension(cc, NC_ACCESS_LOG, m->access_log[i]->name,
-                                  (const ProtobufCMessage *) m->access_log[i]->typed_config,
-                                  &log->module);
-
-        if (log->module && log->conf) {
-            c->n_logs++;
-        }
-    }
-
+    c->n_logs = nc_access_logs_compile(cc, m->access_log, m->n_access_log, &c->logs);
     c->log_interval_ms = nc_duration_ms(m->access_log_flush_interval, 0);
     c->log_on_connected = m->flush_access_log_on_connected;
 

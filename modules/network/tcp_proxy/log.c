@@ -1,7 +1,7 @@
 /* log.c: what access logs see of a session. */
 #include "tcp_proxy.h"
 
-#include "http/access_log.h"
+#include "http/stream.h"
 
 
 void
@@ -75,18 +75,17 @@ tcp_info_upstream(session_t *s)
 
 
 void
-tcp_log(session_t *s, log_type_t type)
+tcp_log(session_t *s, nc_log_type_t type)
 {
     nc_http_info_t  *info = &s->info;
     nc_http_view_t   view = { .info = info };
-
-    (void) type;
 
     if (s->conf->n_logs == 0) {
         return;
     }
 
     info->end_us = nc_now_us;
+    info->log_type = (uint8_t) type;
 
     if (s->down) {
         info->bytes_received = info->wire_received = s->down->rx;
@@ -98,7 +97,5 @@ tcp_log(session_t *s, log_type_t type)
         info->upstream_wire_received = s->up.c->rx;
     }
 
-    for (uint32_t i = 0; i < s->conf->n_logs; i++) {
-        s->conf->logs[i].module->access_log->log(s->conf->logs[i].conf, &view);
-    }
+    nc_access_logs_write(s->conf->logs, s->conf->n_logs, &view, nc_random());
 }

@@ -110,7 +110,7 @@ on_timer(nc_timer_t *t)
 
     if (s->log_ms && s->log_ms <= nc_now_ms) {
         s->log_ms = nc_now_ms + s->conf->log_interval_ms;
-        tcp_log(s, LOG_PERIODIC);
+        tcp_log(s, NC_LOG_TCP_PERIODIC);
     }
 
     if (s->retry_ms && s->retry_ms <= nc_now_ms) {
@@ -276,7 +276,7 @@ on_up_connected(nc_conn_t *c)
     }
 
     if (s->conf->log_on_connected) {
-        tcp_log(s, LOG_CONNECTED);
+        tcp_log(s, NC_LOG_TCP_CONNECTED);
     }
 
     arm(s);
@@ -376,7 +376,7 @@ tcp_down_closed(nc_conn_t *c, nc_close_t why)
 
     NC_OBJ_CHECK(s, TCP_SESSION_MAGIC);
     s->phase = ENDING;
-    tcp_log(s, LOG_END);
+    tcp_log(s, NC_LOG_TCP_END);
     nc_counter_add(s->conf->stats.downstream_cx_rx_bytes_total, c->rx - s->rx_counted);
     nc_counter_add(s->conf->stats.downstream_cx_tx_bytes_total, c->tx - s->tx_counted);
     nc_acceptor_conn_closed(s->acceptor, c, s->listener);

@@ -2,7 +2,7 @@
 #ifndef NC_TCP_PROXY_H
 #define NC_TCP_PROXY_H
 
-#include "http/info.h"
+#include "http/access_log.h"
 #include "net/acceptor.h"
 #include "upstream/tcp.h"
 
@@ -49,7 +49,7 @@ typedef struct {
     uint64_t          backoff_max_ms;
     connect_mode_t    connect_mode;
     uint32_t          max_early_bytes;
-    nc_filter_ref_t  *logs;
+    nc_access_log_ref_t  *logs;
     uint32_t          n_logs;
     uint64_t          log_interval_ms;          /* 0: only at the end */
     bool              log_on_connected;
@@ -116,17 +116,11 @@ typedef struct session_s {
 /* compile.c */
 const void *tcp_proxy_compile(nc_compile_t *cc, const struct ProtobufCMessage *message);
 
-/* log.c: the facts of a session, and its lines. `type` as data.accesslog.v3.AccessLogType. */
-typedef enum {
-    LOG_CONNECTED = 1,
-    LOG_PERIODIC = 2,
-    LOG_END = 3
-} log_type_t;
-
+/* log.c: the facts of a session, and its lines. */
 void tcp_info_init(session_t *s);
 void tcp_info_upstream(session_t *s);
 void tcp_info_fini(session_t *s);
-void tcp_log(session_t *s, log_type_t type);
+void tcp_log(session_t *s, nc_log_type_t type);
 
 
 /* relay.c: bytes between two open connections. */

@@ -136,6 +136,8 @@ nc_pool_slow(nc_pool_t *pool, size_t size)
 void *
 nc_pool_calloc(nc_pool_t *pool, size_t size)
 {
+    size = NC_MAX(size, (size_t) 1);            /* none is room too, never NULL */
+
     return memset(nc_pool_alloc(pool, size), 0, size);
 }
 

@@ -1,7 +1,7 @@
 /*
  * runtime.h: what runtime layers say in place of what a field says (RuntimeFractionalPercent,
- * RuntimeUInt32, ...). Layers do not change while a configuration is in use, so that this is settled
- * when configuration is compiled.
+ * RuntimeUInt32, ...). Layers do not change while a configuration is in use, so that this is
+ * settled when configuration is compiled.
  */
 #ifndef NC_API_RUNTIME_H
 #define NC_API_RUNTIME_H

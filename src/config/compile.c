@@ -670,16 +670,16 @@ compile_bootstrap(nc_load_t *load, nc_res_t *r)
     context_t     x = { .load = load, .res = r, .compiled = nc_calloc(sizeof(compiled_t)) };
     nc_pool_t     pool;
     nc_compile_t  cc = {
-        .pool = load->check_only ? &pool : &nc_loader.admin_pool, .errors = &load->errors,
+        .pool = &nc_loader.admin_pool, .errors = &load->errors,
         .check_only = load->check_only, .locate = locate, .log_file = log_file,
         .has_cluster = has_cluster, .extension = extension, .route_extension = route_extension,
-        .unpack = unpack,
-        .owner = &x,
+        .unpack = unpack, .runtime = runtime, .owner = &x,
     };
 
     nc_pool_init(&pool, &nc_pool_heap);
 
     if (load->check_only) {
+        cc.pool = &pool;
         (void) nc_admin_conf_compile(&cc, (const void *) r->message);
         nc_stats_config_compile(&cc, (const void *) r->message);
 

@@ -1,4 +1,4 @@
-/* stats_config.c: Bootstrap.stats_config: which stats are to be seen, and the tags that all have. */
+/* stats_config.c: Bootstrap.stats_config: which stats are to be seen, and tags that all have. */
 #include "config/loader_priv.h"
 #include "http/matcher.h"
 #include "stats/exposition.h"

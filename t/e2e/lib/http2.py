@@ -94,7 +94,7 @@ class End:
         self.goaways, self.windows, self.frames = [], [], []
         self.auto_ack = self.auto_window = True
         self.eof = False
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
     def raw(self, data):
         try:
@@ -106,8 +106,9 @@ class End:
             return False
 
     def headers(self, sid, fields, end=False, flags=0):
-        self.raw(frame(HEADERS, END_HEADERS | (END_STREAM if end else 0) | flags, sid,
-                       self.encoder.encode(fields)))
+        with self.lock:                     # blocks go out in the order in which they are made
+            self.raw(frame(HEADERS, END_HEADERS | (END_STREAM if end else 0) | flags, sid,
+                           self.encoder.encode(fields)))
 
     def block(self, sid, fields, end=True):
         """Fields byte for byte."""

@@ -10,21 +10,22 @@
 /* Order numbers, ascending. */
 typedef struct {
     uint32_t  n;
+    uint32_t  sure;                             /* order of the one without other conditions */
     uint32_t  orders[];
 } list_t;
 
 typedef struct node_s  node_t;
 
+/* What it points to but for the lists lies right behind it: a step down the trie is few misses. */
 struct node_s {
-    nc_str_t             label;                 /* bytes from the parent to here */
-    uint32_t             min;                   /* lowest order here and below */
-    uint32_t             regex_min;             /* as min, of expressions alone */
-    const list_t        *prefix;                /* NULL: none; so below */
-    const list_t        *separated;
-    const list_t        *regex;
-    uint32_t             n_children;
-    const uint8_t       *bytes;                 /* first byte of each child's label, ascending */
-    const node_t *const *children;
+    uint32_t        min;                        /* lowest order here and below */
+    uint32_t        regex_min;                  /* as min, of expressions alone */
+    uint32_t        n_children;
+    uint32_t        label_len;                  /* bytes from the parent to here */
+    const list_t   *prefix;                     /* NULL: none; so below */
+    const list_t   *separated;
+    const list_t   *regex;
+    const node_t   *children[];                 /* then their first bytes, ascending; the label */
 };
 
 struct nc_route_index_s {
@@ -89,10 +90,15 @@ make_list(const build_t *b, const item_t *items, size_t n, nc_route_path_kind_t 
 
     list = nc_pool_alloc(b->pool, sizeof(*list) + m * sizeof(list->orders[0]));
     list->n = 0;
+    list->sure = UINT32_MAX;
 
     for (size_t i = 0; i < last; i++) {
         if (items[i].kind == kind) {
             list->orders[list->n++] = items[i].order;
+
+            if (!is_conditional(&b->routes[items[i].order])) {
+                list->sure = NC_MIN(list->sure, items[i].order);
+            }
         }
     }
 
@@ -107,23 +113,44 @@ first_of(const list_t *list)
 }
 
 
+/* The bytes that choose a child, and the label. */
+static inline const uint8_t *
+bytes_of(const node_t *node)
+{
+    return (const uint8_t *) (node->children + node->n_children);
+}
+
+
+static inline nc_str_t
+label_of(const node_t *node)
+{
+    return nc_str((const char *) bytes_of(node) + node->n_children, node->label_len);
+}
+
+
 static const node_t *build_node(const build_t *b, const item_t *items, size_t n, size_t depth);
 
 
-/* Children of `node` from items[0..n), all of which are longer than `depth`. */
-static void
-build_children(const build_t *b, node_t *node, const item_t *items, size_t n, size_t depth)
+/* How many children items[0..n) make, all of which are longer than `depth`. */
+static uint32_t
+count_children(const item_t *items, size_t n, size_t depth)
 {
-    size_t          from = 0, m = 0;
-    uint8_t        *bytes;
-    const node_t  **children;
+    uint32_t  m = 0;
 
     for (size_t i = 0; i < n; i++) {
         m += i == 0 || items[i].key.data[depth] != items[i - 1].key.data[depth];
     }
 
-    bytes = nc_pool_alloc(b->pool, m);
-    children = nc_pool_array(b->pool, m, sizeof(*children));
+    return m;
+}
+
+
+static void
+build_children(const build_t *b, node_t *node, const item_t *items, size_t n, size_t depth)
+{
+    size_t    from = 0;
+    uint8_t  *bytes = (uint8_t *) (node->children + node->n_children);
+    uint32_t  at = 0;
 
     for (size_t i = 1; i <= n; i++) {
         const node_t  *child;
@@ -133,15 +160,12 @@ build_children(const build_t *b, node_t *node, const item_t *items, size_t n, si
         }
 
         child = build_node(b, items + from, i - from, depth);
-        bytes[node->n_children] = (uint8_t) items[from].key.data[depth];
-        children[node->n_children++] = child;
+        bytes[at] = (uint8_t) items[from].key.data[depth];
+        node->children[at++] = child;
         node->min = NC_MIN(node->min, child->min);
         node->regex_min = NC_MIN(node->regex_min, child->regex_min);
         from = i;
     }
-
-    node->bytes = bytes;
-    node->children = children;
 }
 
 
@@ -150,17 +174,26 @@ static const node_t *
 build_node(const build_t *b, const item_t *items, size_t n, size_t depth)
 {
     size_t     end = depth, here = 0;
-    node_t    *node = nc_pool_new(b->pool, node_t);
+    node_t    *node;
+    uint32_t   m;
     nc_str_t   low = items[0].key, high = items[n - 1].key;
 
     while (end < low.len && end < high.len && low.data[end] == high.data[end]) {
         end++;
     }
 
-    node->label = nc_pool_str(b->pool, nc_str(low.data + depth, end - depth));
-
     while (here < n && items[here].key.len == end) {
         here++;
+    }
+
+    m = count_children(items + here, n - here, end);
+    node = nc_pool_calloc(b->pool, sizeof(*node) + m * (sizeof(node->children[0]) + 1)
+        + (end - depth));
+    node->n_children = m;
+    node->label_len = (uint32_t) (end - depth);
+
+    if (end > depth) {
+        memcpy((char *) (node->children + m) + m, low.data + depth, end - depth);
     }
 
     node->prefix = make_list(b, items, here, NC_ROUTE_PREFIX);
@@ -170,7 +203,7 @@ build_node(const build_t *b, const item_t *items, size_t n, size_t depth)
     node->min = NC_MIN(first_of(node->prefix), first_of(node->separated));
     node->min = NC_MIN(node->min, node->regex_min);
 
-    if (here < n) {
+    if (m > 0) {
         build_children(b, node, items + here, n - here, end);
     }
 
@@ -267,9 +300,7 @@ try_list(find_t *f, const list_t *list)
     }
 
     for (uint32_t i = 0; i < list->n && list->orders[i] < f->best; i++) {
-        const nc_route_t  *r = &f->routes[list->orders[i]];
-
-        if (!is_conditional(r) || f->holds(r, f->rq)) {
+        if (list->orders[i] == list->sure || f->holds(&f->routes[list->orders[i]], f->rq)) {
             f->best = list->orders[i];
             return;
         }
@@ -288,17 +319,17 @@ step(const node_t *node, nc_str_t path, size_t *at)
         return NULL;
     }
 
-    byte = memchr(node->bytes, (uint8_t) path.data[*at], node->n_children);
+    byte = memchr(bytes_of(node), (uint8_t) path.data[*at], node->n_children);
     if (byte == NULL) {
         return NULL;
     }
 
-    child = node->children[byte - node->bytes];
-    if (!nc_str_starts(nc_str_skip(path, *at), child->label)) {
+    child = node->children[byte - bytes_of(node)];
+    if (!nc_str_starts(nc_str_skip(path, *at), label_of(child))) {
         return NULL;
     }
 
-    *at += child->label.len;
+    *at += child->label_len;
 
     return child;
 }
@@ -307,11 +338,11 @@ step(const node_t *node, nc_str_t path, size_t *at)
 static const node_t *
 first_node(const node_t *root, nc_str_t path, size_t *at)
 {
-    if (root == NULL || !nc_str_starts(path, root->label)) {
+    if (root == NULL || !nc_str_starts(path, label_of(root))) {
         return NULL;
     }
 
-    *at = root->label.len;
+    *at = root->label_len;
 
     return root;
 }

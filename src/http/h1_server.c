@@ -91,11 +91,12 @@ static void
 count_bytes(session_t *ss)
 {
     nc_conn_t  *c = ss->conn;
+    uint64_t    tx = c->tx + c->out.len;        /* what is queued leaves within this turn */
 
     nc_counter_add(ss->hcm->stats.downstream_cx_rx_bytes_total, c->rx - ss->rx_counted);
-    nc_counter_add(ss->hcm->stats.downstream_cx_tx_bytes_total, c->tx - ss->tx_counted);
+    nc_counter_add(ss->hcm->stats.downstream_cx_tx_bytes_total, tx - ss->tx_counted);
     ss->rx_counted = c->rx;
-    ss->tx_counted = c->tx;
+    ss->tx_counted = tx;
 }
 
 

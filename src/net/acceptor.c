@@ -20,7 +20,11 @@ typedef struct {
     nc_acceptor_t  *a;
 } rest_t;
 
+static nc_list_t  acceptors = { &acceptors, &acceptors };      /* of this process; a->link */
+
 static void on_closed(nc_conn_t *c, nc_close_t why);
+static void enlist(nc_acceptor_t *a, nc_conn_t *c);
+static void serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener);
 
 static const nc_conn_ops_t  no_owner = { .on_close = on_closed };
 
@@ -226,8 +230,83 @@ begin_handshake(nc_conn_t *c, nc_acceptor_t *a, const nc_listener_conf_t *conf,
 
 /* ---- new connections ---- */
 
+static bool
+is_any_address(const nc_peer_t *p)
+{
+    return p->sa.sa_family == AF_INET ? p->in.sin_addr.s_addr == INADDR_ANY
+           : p->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&p->in6.sin6_addr);
+}
+
+
+static bool
+listens_at(const nc_listener_conf_t *l, const nc_peer_t *p, bool exactly)
+{
+    nc_peer_t  own;
+
+    nc_peer_from(&own, &l->addr.sa, l->addr.len);
+
+    return own.sa.sa_family == p->sa.sa_family && nc_peer_port(&own) == nc_peer_port(p)
+           && (exactly ? nc_ip_same(&own, p) : is_any_address(&own));
+}
+
+
+/* The listener for a restored destination: at this very address, else at this port of any. */
+static nc_acceptor_t *
+find_acceptor(const nc_acceptor_t *not_this, const nc_peer_t *p)
+{
+    for (int exactly = 1; exactly >= 0; exactly--) {
+        nc_list_each(&acceptors, it) {
+            nc_acceptor_t  *a = nc_container_of(it, nc_acceptor_t, link);
+
+            if (a != not_this && listens_at(a->conf, p, exactly)) {
+                return a;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* use_original_dst: the connection goes on at the listener that it was headed for. */
+static bool
+hand_over(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
+{
+    nc_acceptor_t  *to;
+
+    if (!listener->use_original_dst || c->facts == NULL || !c->facts->restored) {
+        return false;
+    }
+
+    to = find_acceptor(a, &c->facts->local);
+
+    if (to == NULL) {
+        return false;
+    }
+
+    c->facts->restored = false;                 /* it goes no further than there */
+    c->ops = &no_owner;
+    nc_acceptor_let_go(a, c, listener);
+    c->counted = c->counted_globally = false;
+    enlist(to, c);
+
+    return true;
+}
+
+
 void
 nc_acceptor_serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
+{
+    if (hand_over(a, c, listener)) {
+        return;
+    }
+
+    serve(a, c, listener);
+}
+
+
+static void
+serve(nc_acceptor_t *a, nc_conn_t *c, const nc_listener_conf_t *listener)
 {
     const nc_listener_worker_stats_t  *ws = worker_stats(listener);
     const nc_filter_chain_t           *chain = nc_listener_chain(listener, c);
@@ -291,14 +370,23 @@ count(nc_acceptor_t *a, nc_conn_t *c)
 static void
 take(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
 {
-    const nc_listener_conf_t  *conf = a->conf;
-    nc_conn_t                 *c = nc_conn_accept(fd, remote, &no_owner, NULL);
+    nc_conn_t  *c = nc_conn_accept(fd, remote, &no_owner, NULL);
 
     if (c == NULL) {
         nc_log_limited(WARNING, LISTENER, "listener %s: cannot watch a connection: %s",
-                       conf->ctx.name.data, strerror(errno));
+                       a->conf->ctx.name.data, strerror(errno));
         return;
     }
+
+    enlist(a, c);
+}
+
+
+/* The connection becomes one of the listener's. */
+static void
+enlist(nc_acceptor_t *a, nc_conn_t *c)
+{
+    const nc_listener_conf_t  *conf = a->conf;
 
     c->high_mark = conf->ctx.buffer_limit;
     nc_slot_ref(conf->slot);
@@ -321,7 +409,7 @@ take(nc_acceptor_t *a, int fd, const nc_peer_t *remote)
         nc_listener_filters_run(a, c, conf);
 
     } else {
-        nc_acceptor_serve(a, c, conf);
+        serve(a, c, conf);
     }
 }
 
@@ -455,7 +543,10 @@ nc_acceptor_open(const nc_listener_conf_t *conf, int fd)
 {
     nc_acceptor_t  *a = nc_calloc(sizeof(*a));
 
-    if (nc_event_add_level(&a->ev, fd, on_accept)) {
+    if (fd == -1) {
+        a->ev.fd = -1;
+
+    } else if (nc_event_add_level(&a->ev, fd, on_accept)) {
         free(a);
         return NULL;
     }
@@ -465,10 +556,10 @@ nc_acceptor_open(const nc_listener_conf_t *conf, int fd)
     a->counted_globally = conf->counted_globally;
     nc_timer_init(&a->deferral, on_deferral_over);
     a->refs = 1;
-    a->accepting = true;
+    a->accepting = fd != -1;
     nc_slot_ref(conf->slot);
     nc_list_init(&a->conns);
-    nc_list_init(&a->link);
+    nc_list_append(&acceptors, &a->link);
 
     return a;
 }
@@ -491,6 +582,7 @@ void
 nc_acceptor_stop(nc_acceptor_t *a, bool empty_queue)
 {
     if (!a->accepting) {
+        nc_list_del(&a->link);
         return;
     }
 
@@ -499,6 +591,7 @@ nc_acceptor_stop(nc_acceptor_t *a, bool empty_queue)
     }
 
     a->accepting = false;
+    nc_list_del(&a->link);
     nc_timer_fini(&a->deferral);
     nc_event_del(&a->ev);
 }

@@ -32,10 +32,13 @@ struct nc_acceptor_s {
     nc_timer_t                 deferral;
     bool                       accepting;
     bool                       draining;        /* connections are asked to end */
-    nc_list_t                  link;            /* the worker's list */
+    nc_list_t                  link;            /* all that take connections */
 };
 
-/* Begins to accept from `fd`, which stays the caller's. NULL with errno: it cannot be watched. */
+/*
+ * Begins to accept from `fd`, which stays the caller's; -1: it only gets connections that other
+ * listeners hand over (bind_to_port false). NULL with errno: fd cannot be watched.
+ */
 nc_acceptor_t *nc_acceptor_open(const nc_listener_conf_t *conf, int fd);
 
 /* New configuration for the same socket. */

@@ -62,6 +62,13 @@ typedef enum {
 
 nc_str_t nc_tls_fact(nc_tls_info_t *i, nc_tls_fact_t what);
 
+/*
+ * Calls look(san, ctx) for each subject alternative name of the peer that is of the kind of `what`
+ * (NC_TLS_FACT_PEER_URI_SAN, _DNS_SAN), until it returns true; returns that.
+ */
+bool nc_tls_peer_any_san(const nc_tls_info_t *i, nc_tls_fact_t what,
+    bool (*look)(nc_str_t san, void *ctx), void *ctx);
+
 /* The peer showed a certificate; it was checked against a configured context, and is good. */
 bool nc_tls_peer_presented(const nc_tls_info_t *i);
 bool nc_tls_peer_validated(const nc_tls_info_t *i);

@@ -344,3 +344,28 @@ nc_tls_peer_validity(const nc_tls_info_t *i, int64_t *from, int64_t *until)
 
     return true;
 }
+
+
+bool
+nc_tls_peer_any_san(const nc_tls_info_t *i, nc_tls_fact_t what,
+    bool (*look)(nc_str_t san, void *ctx), void *ctx)
+{
+    int             type = what == NC_TLS_FACT_PEER_URI_SAN ? GEN_URI : GEN_DNS;
+    GENERAL_NAMES  *sans = i->peer ? X509_get_ext_d2i(i->peer, NID_subject_alt_name, NULL, NULL)
+                                   : NULL;
+    char            memory[64];
+    bool            found = false;
+
+    for (int j = 0; !found && j < sk_GENERAL_NAME_num(sans); j++) {
+        const GENERAL_NAME  *g = sk_GENERAL_NAME_value(sans, j);
+        nc_str_t             text;
+
+        if (g->type == type && (text = nc_tls_san_text(g, memory, sizeof(memory))).data) {
+            found = look(text, ctx);
+        }
+    }
+
+    GENERAL_NAMES_free(sans);
+
+    return found;
+}

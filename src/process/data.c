@@ -39,6 +39,13 @@ typedef struct {
     uint32_t        n_asked;                    /* connections asked to end so far */
 } retired_t;
 
+/* A listener without a socket of its own (bind_to_port false). */
+typedef struct {
+    nc_list_t       link;
+    nc_acceptor_t  *acceptor;
+} hidden_t;
+
+static nc_list_t           hidden = { &hidden, &hidden };
 static nc_list_t           sockets = { &sockets, &sockets };
 static nc_list_t           retired = { &retired, &retired };
 static const nc_root_t    *root;
@@ -167,6 +174,76 @@ retire(nc_acceptor_t *a)
 }
 
 
+static const nc_listener_conf_t *
+hidden_listener(nc_str_t name)
+{
+    for (uint32_t i = 0; i < root->n_listeners; i++) {
+        if (!root->listeners[i]->bind_to_port && nc_str_eq(root->listeners[i]->ctx.name, name)) {
+            return root->listeners[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static bool
+is_hidden_open(nc_str_t name)
+{
+    nc_list_each(&hidden, it) {
+        if (nc_str_eq(nc_container_of(it, hidden_t, link)->acceptor->conf->ctx.name, name)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Opens, updates or retires the listeners without sockets, as the root says. */
+static void
+settle_hidden(void)
+{
+    nc_list_each_safe(&hidden, it) {
+        hidden_t                  *h = nc_container_of(it, hidden_t, link);
+        const nc_listener_conf_t  *conf = hidden_listener(h->acceptor->conf->ctx.name);
+
+        if (conf) {
+            nc_acceptor_update(h->acceptor, conf);
+
+        } else {
+            retire(h->acceptor);
+            nc_list_del(&h->link);
+            free(h);
+        }
+    }
+
+    for (uint32_t i = 0; i < root->n_listeners; i++) {
+        const nc_listener_conf_t  *l = root->listeners[i];
+
+        if (!l->bind_to_port && !is_hidden_open(l->ctx.name)) {
+            hidden_t  *h = nc_malloc(sizeof(*h));
+
+            h->acceptor = nc_acceptor_open(l, -1);
+            nc_list_append(&hidden, &h->link);
+        }
+    }
+}
+
+
+static void
+retire_hidden(void)
+{
+    nc_list_each_safe(&hidden, it) {
+        hidden_t  *h = nc_container_of(it, hidden_t, link);
+
+        retire(h->acceptor);
+        nc_list_del(&h->link);
+        free(h);
+    }
+}
+
+
 /* Opens, updates or retires what stands behind one socket, as the root says. */
 static void
 settle(socket_t *s)
@@ -248,6 +325,10 @@ nc_data_root_changed(const nc_root_t *now)
         settle(nc_container_of(it, socket_t, link));
     }
 
+    if (!drain_deadline_ms) {
+        settle_hidden();
+    }
+
     nc_upstream_root_changed();
     nc_tls_root_changed();
 }
@@ -312,6 +393,8 @@ nc_data_stop_accepting(void)
     nc_list_each_safe(&sockets, it) {
         drop_socket(nc_container_of(it, socket_t, link));
     }
+
+    retire_hidden();
 }
 
 

@@ -193,3 +193,28 @@ def test_log_filters_are_obeyed_by_tcp_proxy(nuncio):
         wait_until(lambda: os.path.exists(f"{n.dir}/access.log")
                    and open(f"{n.dir}/access.log").read() == "UF,URX\n")
         wait_until(lambda: "TcpConnectionEnd" in open(f"{n.dir}/types.log").read())
+
+
+def test_restored_destinations_go_to_their_listener(nuncio):
+    from lib.l4 import lis_filter
+
+    def hidden(name, port, text, host="0.0.0.0"):
+        return {**conf.listener(direct(text), name=name, host=host), "bind_to_port": False,
+                "address": conf.address(port, host)}
+
+    first = conf.listener(direct("own"), use_original_dst=True,
+                          listener_filters=[lis_filter("proxy_protocol")])
+    listeners = [first, hidden("any", 81, "any"), hidden("exact", 81, "exact", "5.6.7.8")]
+    n = nuncio(conf.bootstrap(listeners))
+
+    def to(ip, port):
+        return ask(n.port(), b"PROXY TCP4 1.2.3.4 %s 9 %d\r\n" % (ip.encode(), port), shut=False)
+
+    assert to("5.6.7.8", 81) == b"exact"
+    assert to("5.6.7.9", 81) == b"any"
+    assert to("5.6.7.9", 82) == b"own"
+    assert n.stat("listener.5.6.7.8_81.downstream_cx_total") == 1
+    n.change(conf.bootstrap([first, hidden("any", 82, "moved")]))
+    n.reload()
+    assert to("5.6.7.8", 81) == b"own"
+    assert to("5.6.7.8", 82) == b"moved"

@@ -143,3 +143,122 @@ def test_a_terminal_filter_must_be_the_last(nuncio):
     n = nuncio(conf.bootstrap([conf.listener(ECHO, ECHO)]), start=False)
     r = run_check(n)
     assert r.returncode and "must be the last of filters" in r.stdout + r.stderr
+
+
+# ---- rbac
+
+ANY = {"any": True}
+
+
+def cidr(prefix, n):
+    return {"address_prefix": prefix, "prefix_len": n}
+
+
+def rbac(action="ALLOW", permissions=None, principals=None, **kw):
+    return net_filter("rbac", "rbac.v3.RBAC", stat_prefix="tcp", rules={
+        "action": action, "policies": {"p": {"permissions": permissions or [ANY],
+                                             "principals": principals or [ANY]}}}, **kw)
+
+
+@pytest.mark.parametrize("principal, holds", [
+    (ANY, True),
+    ({"remote_ip": cidr("127.0.0.0", 8)}, True),
+    ({"direct_remote_ip": cidr("127.0.0.1", 32)}, True),
+    ({"source_ip": cidr("10.0.0.0", 8)}, False),
+    ({"not_id": {"remote_ip": cidr("127.0.0.0", 8)}}, False),
+    ({"and_ids": {"ids": [ANY, {"remote_ip": cidr("10.0.0.0", 8)}]}}, False),
+    ({"or_ids": {"ids": [{"remote_ip": cidr("10.0.0.0", 8)}, ANY]}}, True),
+    ({"authenticated": {}}, False),
+    ({"not_id": {"authenticated": {}}}, True),
+])
+def test_rbac_judges_principals(nuncio, principal, holds):
+    n = chain(nuncio, rbac(principals=[principal]), ECHO)
+    assert ask(n.port(), b"x") == (b"x" if holds else b"")
+    assert n.stat("tcp.rbac.allowed") == holds
+    assert n.stat("tcp.rbac.denied") == (not holds)
+    n = chain(nuncio, rbac("DENY", principals=[principal]), ECHO)
+    assert ask(n.port(), b"x") == (b"" if holds else b"x")
+
+
+@pytest.mark.parametrize("permission, holds", [
+    ({"destination_ip": cidr("127.0.0.1", 32)}, True),
+    ({"destination_ip": cidr("::", 0)}, False),
+    ({"destination_port": 1}, False),
+    ({"destination_port_range": {"start": 1024, "end": 65536}}, True),
+    ({"destination_port_range": {"start": 1, "end": 1024}}, False),
+    ({"not_rule": {"destination_port": 1}}, True),
+    ({"and_rules": {"rules": [ANY, {"not_rule": ANY}]}}, False),
+    ({"or_rules": {"rules": [{"destination_port": 1}, ANY]}}, True),
+    ({"requested_server_name": {"exact": "a"}}, False),
+    ({"requested_server_name": {"exact": ""}}, True),
+])
+def test_rbac_judges_permissions(nuncio, permission, holds):
+    n = chain(nuncio, rbac(permissions=[permission]), ECHO)
+    assert ask(n.port(), b"x") == (b"x" if holds else b"")
+
+
+def test_rbac_in_front_of_tcp_proxy_closes_at_the_first_byte(nuncio):
+    with server(says("hello")) as port:
+        n = chain(nuncio, rbac("DENY"), tcp_proxy(), clusters=[conf.cluster("up", port)])
+        with connect(n.port()) as c:
+            assert c.recv(5) == b"hello"
+            c.sendall(b"x")
+            assert read_all(c) == b""
+
+
+def test_rbac_lets_bulk_through_when_it_was_asked_once_or_at_every_read(nuncio):
+    data = os.urandom(3 << 20)
+    for kind in ("ONE_TIME_ON_FIRST_BYTE", "CONTINUOUS"):
+        with server(echo) as port:
+            n = chain(nuncio, rbac(enforcement_type=kind), tcp_proxy(),
+                      clusters=[conf.cluster("up", port)])
+            import threading
+            with connect(n.port()) as c:
+                t = threading.Thread(target=lambda: (c.sendall(data), c.shutdown(1)))
+                t.start()
+                assert read_all(c) == data
+                t.join()
+            allowed = n.stat("tcp.rbac.allowed")
+            assert allowed == 1 if kind.startswith("ONE") else allowed > 1
+
+
+def test_rbac_may_wait_before_it_closes(nuncio):
+    n = chain(nuncio, rbac("DENY", delay_deny="0.3s"), ECHO)
+    begin = time.monotonic()
+    assert ask(n.port(), b"x", shut=False) == b""
+    assert time.monotonic() - begin > 0.25
+
+
+def test_shadow_rules_are_only_counted(nuncio):
+    shadow = {"action": "DENY", "policies": {"p": {"permissions": [ANY], "principals": [ANY]}}}
+    n = chain(nuncio, net_filter("rbac", "rbac.v3.RBAC", stat_prefix="tcp.",
+                                 shadow_rules=shadow, shadow_rules_stat_prefix="s"), ECHO)
+    assert ask(n.port(), b"x") == b"x"
+    assert n.stat("tcp.rbac.s.shadow_denied") == 1
+
+
+def test_an_http_chain_may_have_rbac(nuncio, upstream):
+    n = nuncio(conf.bootstrap([conf.listener(rbac(enforcement_type="CONTINUOUS"), conf.hcm())],
+                              [conf.cluster("up", upstream)]))
+    for _ in range(3):
+        assert n.get("/").status == 200
+
+
+def test_rules_for_requests_are_refused(nuncio):
+    n = nuncio(conf.bootstrap([conf.listener(rbac(permissions=[{"url_path": {
+        "path": {"exact": "/"}}}]), ECHO)]), start=False)
+    r = run_check(n)
+    assert r.returncode and "url_path" in r.stdout + r.stderr
+
+
+# ---- set_filter_state
+
+def test_filter_state_names_the_cluster(nuncio):
+    with server(says("one")) as one, server(says("two")) as two:
+        n = chain(nuncio, net_filter(
+            "set_filter_state", "set_filter_state.v3.Config", on_new_connection=[{
+                "object_key": "envoy.tcp_proxy.cluster", "read_only": True,
+                "format_string": {"text_format_source": {"inline_string":
+                                  "c-%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}}}]),
+            tcp_proxy("one"), clusters=[conf.cluster("one", one), conf.cluster("c-127.0.0.1", two)])
+        assert ask(n.port()) == b"two"

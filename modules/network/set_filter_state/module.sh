@@ -1,0 +1,4 @@
+nc_module_name=envoy.filters.network.set_filter_state
+nc_module_kind=network
+nc_module_symbol=nc_network_set_filter_state_module
+nc_module_srcs="set_filter_state.c"

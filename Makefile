@@ -42,10 +42,10 @@ test: setup-test
 	@$(BUILD) e2e
 
 unit: $(BUILDDIR)/Makefile
-	@$(BUILD) unit T=$(T)
+	@$(BUILD) unit "T=$(T)"
 
 e2e: $(BUILDDIR)/Makefile
-	@$(BUILD) e2e T=$(T)
+	@$(BUILD) e2e "T=$(T)"
 
 fuzz:
 	@auto/setup fuzz objs-fuzz
@@ -54,7 +54,7 @@ fuzz:
 
 .PHONY: fuzz-here
 fuzz-here: $(BUILDDIR)/Makefile
-	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BUILD) fuzz T=$(T)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BUILD) fuzz "T=$(T)"
 
 bench:
 	@$(MAKE) --no-print-directory BUILDDIR=objs-release CONFIGURE_ARGS=--with-release all
